@@ -1,0 +1,5 @@
+//go:build !race
+
+package stone
+
+const raceDetector = false

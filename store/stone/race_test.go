@@ -1,0 +1,6 @@
+//go:build race
+
+package stone
+
+// The race detector keeps several times the program's memory for itself.
+const raceDetector = true
