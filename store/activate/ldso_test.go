@@ -1,0 +1,108 @@
+package activate_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"moss/store/activate"
+)
+
+// The oracle: this machine's own dynamic loader, inside a root of generated
+// libraries, says whether all that a program needs is found. Check must agree.
+func TestSearchAgreesWithDynamicLoader(t *testing.T) {
+	loader, err := os.ReadFile(linker)
+	if err != nil || os.Geteuid() != 0 {
+		t.Skipf("needs root and %s: %v", linker, err)
+	}
+	refused := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "root")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		write(t, filepath.Join(dir, linker), loader, 0o755)
+		shape := drawLibraries(rt)
+		for name, data := range shape {
+			write(t, filepath.Join(dir, name), data, 0o755)
+		}
+		out, broken := askLoader(dir)
+		got := activate.Open(dir).Check(filepath.Join(dir, "usr"), activate.Checks{Init: "/usr/bin/init"})
+		if (got != nil) != broken {
+			rt.Errorf("got %v, the dynamic loader says:\n%s", got, out)
+		}
+		if broken {
+			refused++
+		}
+	})
+	t.Logf("the dynamic loader refused %d programs", refused)
+	if refused == 0 {
+		t.Error("no program was broken: the oracle was never asked a question")
+	}
+}
+
+func askLoader(dir string) (out string, broken bool) {
+	cmd := exec.Command(linker, "--inhibit-cache", "--list", "/usr/bin/init")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir}
+	cmd.Dir, cmd.Env = "/", []string{}
+	text, err := cmd.CombinedOutput()
+	return string(text), err != nil || strings.Contains(string(text), "not found")
+}
+
+var (
+	someFolders = []string{"/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/opt/a", "/opt/a/b", "/usr/lib/private"}
+	somePaths   = []string{"", "/opt/a", "$ORIGIN", "$ORIGIN/../lib/private", "${ORIGIN}/b:/usr/lib/private", "/opt/a/b:/nowhere", "/opt/$LIB", "/usr/lib/private:"}
+)
+
+// drawLibraries makes a program and libraries with needs and run paths of every
+// kind, each in some folders, whole, cut short or of another machine.
+func drawLibraries(t *rapid.T) map[string][]byte {
+	count := rapid.IntRange(1, 6).Draw(t, "libraries")
+	files := map[string][]byte{"/usr/bin/init": drawSpec(t, 0, count).Bytes()}
+	for i := 1; i <= count; i++ {
+		data := drawSpec(t, i, count).Bytes()
+		for _, dir := range rapid.SliceOfNDistinct(rapid.SampledFrom(someFolders), 0, 3, rapid.ID).Draw(t, "folders") {
+			files[path.Join(dir, fmt.Sprintf("lib%d.so", i))] = drawHealth(t, data)
+		}
+	}
+	return files
+}
+
+func drawSpec(t *rapid.T, i, count int) activate.ElfSpec {
+	spec := activate.ElfSpec{Program: i == 0, Interp: linker}
+	if i > 0 {
+		spec.Interp, spec.Soname = "", fmt.Sprintf("lib%d.so", i)
+	}
+	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(1, count), 0, 3, rapid.ID).Draw(t, "needed") {
+		name := fmt.Sprintf("lib%d.so", n)
+		if rapid.IntRange(0, 9).Draw(t, "by path") == 0 {
+			name = "/opt/a/" + name
+		}
+		spec.Needed = append(spec.Needed, name)
+	}
+	spec.Rpath = rapid.SampledFrom(somePaths).Draw(t, "rpath")
+	if rapid.IntRange(0, 2).Draw(t, "with runpath") == 0 {
+		spec.Runpath = rapid.SampledFrom(somePaths).Draw(t, "runpath")
+	}
+	return spec
+}
+
+func drawHealth(t *rapid.T, data []byte) []byte {
+	switch rapid.IntRange(0, 15).Draw(t, "health") {
+	case 0:
+		return foreign(append([]byte(nil), data...))
+	case 1:
+		return data[:100] // a cut inside the last page would be mapped all the same
+	case 2:
+		return nil
+	}
+	return data
+}
