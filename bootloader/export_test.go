@@ -1,0 +1,10 @@
+package bootloader
+
+// What tests of other places in this folder need to see.
+var (
+	ApplyWith   = apply
+	Title       = title
+	Stem        = stem
+	StateOf     = stateOf
+	ContentName = contentName
+)

@@ -1,0 +1,254 @@
+package bootloader_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"moss/bootloader"
+	"moss/bootloader/bls"
+	"moss/bootloader/esp"
+)
+
+// world is a rig whose partition is made of random pieces.
+type world struct {
+	rig
+	rt *rapid.T
+	// foreign has the bytes of every file that is not ours.
+	foreign map[string]string
+}
+
+var contents = []string{"kernel A", "kernel B", "initrd A", "initrd B", "initrd C"}
+
+func newWorld(t *testing.T, rt *rapid.T) *world {
+	dir, err := os.MkdirTemp(t.TempDir(), "world")
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot := filepath.Join(dir, "boot")
+	w := &world{rig: rig{t: t, host: dir, boot: esp.Boot{ESP: boot, Dir: boot}}, rt: rt, foreign: map[string]string{}}
+	if err := os.Mkdir(boot, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rt.Cleanup(func() { os.RemoveAll(dir) })
+	return w
+}
+
+func (w *world) drawWant(label string) bootloader.Want {
+	rt := w.rt
+	kernel := rapid.Custom(func(rt *rapid.T) string {
+		files := append([]string{rapid.SampledFrom(contents[:2]).Draw(rt, "image")},
+			rapid.SliceOfN(rapid.SampledFrom(contents[2:]), 0, 2).Draw(rt, "initrds")...)
+		return rapid.SampledFrom([]string{"6.1", "6.1.5", "6.12_X"}).Draw(rt, "release") + "=" + strings.Join(files, "+")
+	})
+	release := func(text string) string { before, _, _ := strings.Cut(text, "="); return before }
+	var list []bootloader.State
+	for id := range rapid.SliceOfNDistinct(rapid.Uint64Range(1, 12), 0, 9, rapid.ID[uint64]).Draw(rt, label+" states") {
+		s := w.state(uint64(id)+1, rapid.SliceOfNDistinct(kernel, 0, 2, release).Draw(rt, "kernels")...)
+		s.Pinned = rapid.IntRange(0, 5).Draw(rt, "pinned") == 0
+		s.Summary = rapid.SampledFrom([]string{"install", "remove"}).Draw(rt, "summary")
+		list = append(list, s)
+	}
+	id := rapid.Uint64Range(0, 12)
+	want := want(list...)
+	want.Active, want.Booted, want.Keep = id.Draw(rt, "active"), id.Draw(rt, "booted"), rapid.IntRange(0, 6).Draw(rt, "keep")
+	want.Tries = rapid.UintMax(3).Draw(rt, "tries")
+	return want
+}
+
+// disturb does what others and power cuts do to a partition.
+func (w *world) disturb() {
+	rt := w.rt
+	for _, own := range w.scan().Ours {
+		path := filepath.Join(w.boot.Dir, "loader/entries", own.File)
+		switch rapid.IntRange(0, 9).Draw(rt, "entry "+own.File) {
+		case 0:
+			name := own.Name
+			name.Counted, name.Left, name.Done = true, 0, 3
+			w.must(os.Rename(path, filepath.Join(filepath.Dir(path), name.File())))
+		case 1:
+			name := own.Name
+			name.Counted = false
+			w.must(os.Rename(path, filepath.Join(filepath.Dir(path), name.File())))
+		case 2:
+			w.must(os.WriteFile(filepath.Join(filepath.Dir(path), bls.Name{Stem: own.Name.Stem, Counted: true, Left: 1, Done: 7}.File()), own.Data, 0o644))
+		case 3:
+			w.must(os.WriteFile(path, own.Data[:len(own.Data)/2], 0o644))
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(w.scan().Files)) {
+		switch rapid.IntRange(0, 7).Draw(rt, "file") {
+		case 0:
+			w.must(os.Remove(path))
+		case 1:
+			w.must(os.WriteFile(path, []byte("kernel a"), 0o644))
+		case 2:
+			w.must(os.WriteFile(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-1"), []byte("ker"), 0o644))
+		}
+	}
+	for i := range rapid.IntRange(0, 3).Draw(rt, "foreign") {
+		rel := rapid.SampledFrom([]string{"loader/entries/other%d.conf", "EFI/Linux/uki%d.efi", "moss-zzzzzzzz/x%d.linux", "moss-" + token + "/note%d", "loader/entries/moss-" + token + "-x%d.conf"}).Draw(rt, "where")
+		text := rapid.SampledFrom([]string{"", "linux /x\n", "linux /" + name(contents[0], ".linux") + "\n", "initrd \\" + name(contents[4], ".initrd")}).Draw(rt, "text")
+		w.foreign[fmt.Sprintf(rel, i)] = text
+		w.write(fmt.Sprintf(rel, i), text)
+	}
+}
+
+func (w *world) must(err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.rt.Fatal(err)
+	}
+}
+
+// complete lists our entries that the loader shows and can start: every file is
+// there and holds what its name says.
+func (w *world) complete() []bootloader.Own {
+	found := w.scan()
+	var good []bootloader.Own
+	for _, own := range found.Ours {
+		if own.Err != nil || own.Entry.Hidden != "" || len(own.Entry.Missing) > 0 {
+			continue
+		}
+		if !slices.ContainsFunc(own.Entry.Files(), func(file string) bool { return !w.genuine(found, file) }) {
+			good = append(good, own)
+		}
+	}
+	return good
+}
+
+func (w *world) genuine(found bootloader.Found, file string) bool {
+	content, ok := found.Files[w.path(file)]
+	return ok && strings.HasPrefix(filepath.Base(file), content.Hash[:32])
+}
+
+func TestEverySyncKeepsThePromises(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, rt)
+		w.sync(w.drawWant("first"))
+		w.disturb()
+		booted := map[string]bool{}
+		want := w.drawWant("second")
+		for _, own := range w.scan().Ours {
+			if own.State == want.Booted {
+				booted[own.Name.Stem] = true
+			}
+		}
+		before := w.complete()
+		w.cutEverywhere(want, len(before) > 0)
+		w.sync(want)
+		w.checkMenu(want, booted, len(before) > 0)
+		w.checkFiles(want)
+		w.checkForeign()
+		if plan, err := w.plan(want); err != nil || len(plan.Steps) != 0 {
+			rt.Fatalf("got steps %s, %v the second time, want none", ops(plan), err)
+		}
+	})
+}
+
+// cutEverywhere stops after each step in turn; each time the next sync begins
+// with what the last one left. If there was something to boot, there always is.
+func (w *world) cutEverywhere(want bootloader.Want, bootable bool) {
+	for n := 0; ; n++ {
+		plan, err := w.plan(want)
+		if err != nil {
+			w.rt.Fatal(err)
+		}
+		err = bootloader.ApplyWith(plan, cutAfter(n))
+		if bootable && len(w.complete()) == 0 {
+			w.rt.Fatalf("no complete entry after %d steps of %s", n, ops(plan))
+		}
+		if err == nil {
+			return
+		}
+		w.checkForeign()
+	}
+}
+
+// checkMenu: one entry for each wanted kernel and nothing else but the booted.
+func (w *world) checkMenu(want bootloader.Want, booted map[string]bool, bootable bool) {
+	wanted := map[string]bool{}
+	ids := map[uint64]bool{}
+	list := slices.DeleteFunc(slices.Clone(want.States), func(s bootloader.State) bool { return len(s.Kernels) == 0 })
+	slices.SortFunc(list, func(a, b bootloader.State) int { return int(b.ID) - int(a.ID) })
+	keep := want.Keep
+	if keep == 0 {
+		keep = 5
+	}
+	for i, s := range list {
+		if i < keep || s.Pinned || s.ID == want.Active || s.ID == want.Booted {
+			ids[s.ID] = true
+			for _, k := range s.Kernels {
+				wanted[bootloader.Stem(token, s.ID, k.Version)] = true
+			}
+		}
+	}
+	got := map[string]int{}
+	for _, own := range w.scan().Ours {
+		got[own.Name.Stem]++
+		if len(wanted) > 0 && got[own.Name.Stem] > 1 && wanted[own.Name.Stem] {
+			w.rt.Fatalf("a twin of %s", own.File)
+		}
+		if len(wanted) > 0 && !wanted[own.Name.Stem] && own.State != want.Booted {
+			w.rt.Fatalf("%s is there, want only %v", own.File, wanted)
+		}
+	}
+	for stem := range maps.Keys(wanted) {
+		if got[stem] == 0 {
+			w.rt.Fatalf("%s is not there", stem)
+		}
+	}
+	for stem := range booted {
+		if got[stem] == 0 {
+			w.rt.Fatalf("the booted %s is gone", stem)
+		}
+	}
+}
+
+// checkFiles: all wanted entries are complete, no file is left over, and no
+// temporary one.
+func (w *world) checkFiles(want bootloader.Want) {
+	found := w.scan()
+	complete := map[string]bool{}
+	for _, own := range w.complete() {
+		complete[own.File] = true
+	}
+	var texts strings.Builder
+	for _, own := range found.Ours {
+		texts.Write(own.Data)
+		isWanted := slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == own.State })
+		if isWanted && strings.Contains(string(own.Data), "\noptions ") && !complete[own.File] && own.State != want.Booted && hasKernels(want) {
+			w.rt.Fatalf("%s is not complete", own.File)
+		}
+	}
+	for _, raw := range found.Foreign {
+		texts.Write(raw.Data)
+	}
+	for path := range found.Files {
+		if !strings.Contains(texts.String(), filepath.Base(path)) {
+			w.rt.Fatalf("%s is left over", path)
+		}
+	}
+	if len(found.Stale) > 0 {
+		w.rt.Fatalf("%v is left over", found.Stale)
+	}
+}
+
+func hasKernels(want bootloader.Want) bool {
+	return slices.ContainsFunc(want.States, func(s bootloader.State) bool { return len(s.Kernels) > 0 })
+}
+
+func (w *world) checkForeign() {
+	for rel, text := range w.foreign {
+		if got, err := os.ReadFile(w.path(rel)); err != nil || string(got) != text {
+			w.rt.Fatalf("%s: got %q, %v, want %q", rel, got, err, text)
+		}
+	}
+}
