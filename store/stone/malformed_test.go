@@ -254,3 +254,19 @@ func TestLiesDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// The kind of a payload is under no checksum: damaged, the layout would be
+// skipped as unknown and the package install as nothing.
+func TestLayoutThatIsNoLongerOneIsMissed(t *testing.T) {
+	b := sampleBytes(t)
+	r, err := read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range r.Package().Payloads {
+		if h.Kind == PayloadLayout {
+			b[h.Offset+30] = 99
+		}
+	}
+	wantFormatError(t, "layout of unknown kind", b)
+}

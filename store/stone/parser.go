@@ -56,6 +56,11 @@ func (p *parser) finish() error {
 	if p.pkg.Type == Binary && len(p.pkg.Metas) == 0 {
 		return malformed(headerSize, "package without a meta payload")
 	}
+	// A payload's kind is under no checksum: a layout whose kind is damaged would
+	// be skipped as unknown, and its package would install as nothing.
+	if p.pkg.Type == Binary && len(p.pkg.Index) > 0 && !p.seen[PayloadLayout] {
+		return malformed(p.index.Offset, "package has contents but no layout payload")
+	}
 	if err := joinAttributes(p.pkg.Layouts, p.attributes, p.attrs.start()); err != nil {
 		return err
 	}

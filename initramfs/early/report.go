@@ -1,0 +1,104 @@
+package early
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"moss/internal/atomicfile"
+	"moss/store/activate"
+)
+
+// Report is what the running system learns of its early boot: boot.json.
+type Report struct {
+	Outcome
+	// Kernel is the version that runs.
+	Kernel string
+	// Start and End are when /init began and when the report was written, in
+	// milliseconds since the machine was switched on.
+	Start, End int64
+	// Steps are those taken so far.
+	Steps []Timing
+}
+
+// Timing is how long a step took, in milliseconds.
+type Timing struct {
+	Name string
+	Took int64
+}
+
+// writeReport leaves /run/moss/boot.json, which goes along to the new root, and
+// ends with the one line that every boot prints. A report that cannot be
+// written is no reason not to boot.
+func (b *Boot) writeReport() error {
+	b.report.End = uptime()
+	dir := b.path("run/moss")
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(dir, "boot.json"), b.report.JSON(), 0o644)
+	}
+	if err != nil {
+		b.console.warnf("write the boot report: %v", err)
+	}
+	if b.report.Fallback {
+		b.console.Errorf("%s", b.report.line())
+	} else {
+		b.console.infof("%s", b.report.line())
+	}
+	return nil
+}
+
+// line is the outcome for a person.
+func (r *Report) line() string {
+	took := fmt.Sprintf("%d.%02d s", (r.End-r.Start)/1000, (r.End-r.Start)%1000/10)
+	switch {
+	case r.Fallback:
+		return fmt.Sprintf("state %s activated (wanted %s: %s), %s", r.Activated, name(r.Wanted), r.Reason, took)
+	case r.Wanted == 0:
+		return fmt.Sprintf("%s (%s), %s", r.Reason, name(r.Activated), took)
+	}
+	return fmt.Sprintf("state %s activated, %s", r.Activated, took)
+}
+
+func name(id activate.ID) string {
+	if id == 0 {
+		return "no state"
+	}
+	return id.String()
+}
+
+// JSON is boot.json. It is written by hand because encoding/json would add a
+// seventh to the size of PID 1. Numbers that are not known are null.
+func (r *Report) JSON() []byte {
+	var w jsonWriter
+	w.open('{')
+	w.key("wanted").id(r.Wanted)
+	w.key("activated").id(r.Activated)
+	w.key("fallback").raw(strconv.FormatBool(r.Fallback))
+	w.key("reason").text(r.Reason)
+	w.key("failed").open('[')
+	for _, f := range r.Failed {
+		w.open('{')
+		w.key("state").id(f.State)
+		w.key("reason").text(f.Reason)
+		w.close('}')
+	}
+	w.close(']')
+	w.key("kernel").text(r.Kernel)
+	w.key("usrmerge").open('{')
+	w.close('}')
+	w.key("start_ms").number(r.Start)
+	w.key("end_ms").number(r.End)
+	w.key("fallback_ms").number(r.FallbackTook)
+	w.key("steps").open('[')
+	for _, s := range r.Steps {
+		w.open('{')
+		w.key("name").text(s.Name)
+		w.key("ms").number(s.Took)
+		w.close('}')
+	}
+	w.close(']')
+	w.close('}')
+	return append(w.out, '\n')
+}
