@@ -1,0 +1,65 @@
+# Every target does its own set-up on a Debian 12 or newer machine with Go;
+# what is slow to make is kept under build/.
+
+export CGO_ENABLED := 0
+GO       ?= go
+BIN      := build/bin
+PROGRAMS := moss moss-boot moss-init
+UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v '^moss/qemu-tests')
+STATICCHECK := build/tools/staticcheck
+
+.PHONY: all build demo test check fmt vet staticcheck unit faults race vm fuzz bench tools clean help
+
+all: build
+
+build: ## the three programs, static, under build/bin
+	@mkdir -p $(BIN)
+	$(foreach p,$(PROGRAMS),$(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/$(p) ./cmd/$(p) &&) true
+
+demo: tools build ## packages to a booted state, back through the menu, out of a broken one (in a VM)
+	$(GO) run ./qemu-tests/demo
+
+test: check tools faults vm ## everything: what CI runs
+
+check: fmt vet staticcheck unit ## format, vet, staticcheck, unit tests (no VM)
+
+fmt:
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt these: $$bad"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+	$(GO) vet -tags faultinject ./...
+
+$(STATICCHECK):
+	GOBIN=$(abspath build/tools) $(GO) install honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+staticcheck: $(STATICCHECK)
+	$(STATICCHECK) ./...
+
+unit:
+	$(GO) test $(UNIT)
+
+faults: ## unit tests that stop at every named fault point
+	$(GO) test -tags faultinject ./internal/... ./store/... ./bootloader/... ./initramfs/early/...
+
+race: ## unit tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)
+
+vm: tools build ## the tests that boot machines in QEMU
+	$(GO) test -timeout 60m ./qemu-tests/...
+
+fuzz: ## every fuzz target for 30 s
+	@for p in $(UNIT); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s $$p || exit 1; done; done
+
+bench: build ## figures: packing, unpacking, manifests
+	$(GO) test -run '^$$' -bench . $(UNIT)
+
+tools: ## the Debian packages that the VM tests need
+	@sh qemu-tests/tools.sh
+
+clean: ## everything made here, downloads too
+	rm -rf build
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12

@@ -1,0 +1,46 @@
+// Command moss installs packages as whole, numbered system states and switches
+// between them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"moss/internal/system"
+	"moss/internal/ui"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	root := newRootCommand()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	code := system.ExitCode(err)
+	ui.Fail(os.Stderr, "moss", err, code, ui.Read(cmd).JSON)
+	return code
+}
+
+func newRootCommand() *cobra.Command {
+	root := ui.Root(&cobra.Command{
+		Use:   "moss",
+		Short: "Install packages as whole system states, and go back to any of them",
+		Long: `moss makes every change to the system a new, complete /usr and swaps it in by
+one step. Each state stays until it is removed, has an entry in the boot menu,
+and can be made current again.
+
+` + system.ExitCodes,
+	})
+	root.AddCommand(newInstallCommand(), newRemoveCommand(), newStateCommand(),
+		newPackCommand(), newInspectCommand(), newExtractCommand())
+	return root
+}

@@ -1,0 +1,76 @@
+// Package policy holds what the repository promises about itself: which
+// package may import which, what PID 1 never links, and how large files and
+// functions get. Its tests fail on anything else. DO NOT change the tables to
+// get a build through; an arrow that is missing is a design question.
+package policy
+
+// Arrows lists, for every package, the packages of this module and the outside
+// modules that its code (tests aside) may import. The standard library and
+// golang.org/x/sys are free for all.
+func Arrows() map[string][]string {
+	return map[string][]string{
+		"cmd/moss":      {"internal/system", "internal/ui", "store/activate", "store/deb", "store/pack", "store/stone", "store/tree", "github.com/spf13/cobra"},
+		"cmd/moss-boot": {"bootloader", "internal/system", "internal/ui", "initramfs/image", "store/activate", "github.com/spf13/cobra"},
+		"cmd/moss-init": {"initramfs/early"},
+
+		"internal/atomicfile": {},
+		"internal/cmdline":    {},
+		"internal/fault":      {},
+		"internal/mount":      {},
+		"internal/parallel":   {},
+		"internal/policy":     {},
+		"internal/testutil":   {"store/stone"},
+		"internal/ui":         {"github.com/spf13/cobra"},
+		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/cmdline", "internal/fault",
+			"internal/ui", "store", "store/activate", "store/pack", "store/state", "store/stone", "store/tree"},
+
+		"store": {"internal/atomicfile", "internal/fault", "internal/parallel", "store/activate", "store/asset", "store/blit",
+			"store/state", "store/stone", "store/tree"},
+		"store/activate":    {"internal/atomicfile", "internal/fault"},
+		"store/asset":       {"internal/fault", "store/stone", "github.com/zeebo/xxh3"},
+		"store/blit":        {"internal/fault", "internal/parallel", "store/asset", "store/stone", "store/tree"},
+		"store/deb":         {"github.com/klauspost/compress", "github.com/ulikunitz/xz"},
+		"store/deb/debtest": {"github.com/klauspost/compress", "github.com/ulikunitz/xz"},
+		"store/pack":        {"internal/atomicfile", "internal/parallel", "store/deb", "store/stone", "store/tree"},
+		"store/state":       {"store/activate", "store/stone", "modernc.org/sqlite"},
+		"store/stone":       {"github.com/klauspost/compress", "github.com/zeebo/xxh3"},
+		"store/tree":        {"internal/atomicfile", "store/stone", "github.com/zeebo/xxh3"},
+
+		"bootloader":        {"bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/fault"},
+		"bootloader/bls":    {"bootloader/esp"},
+		"bootloader/efivar": {},
+		"bootloader/esp":    {"internal/mount"},
+
+		"initramfs/early": {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount", "store/activate"},
+		"initramfs/image": {"initramfs/kmod", "internal/atomicfile", "github.com/klauspost/compress", "github.com/u-root/u-root", "github.com/ulikunitz/xz"},
+		"initramfs/kmod":  {},
+
+		"qemu-tests/debian": {"internal/atomicfile"},
+		"qemu-tests/demo":   {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},
+		"qemu-tests/disk":   {"github.com/diskfs/go-diskfs"},
+		"qemu-tests/vm":     {"internal/atomicfile"},
+		"qemu-tests/world":  {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm"},
+	}
+}
+
+// Forbidden names what must never be linked into PID 1, and why.
+func Forbidden() map[string]string {
+	return map[string]string{
+		"database/sql":                  "PID 1 believes the trees; there is no database before the root is mounted",
+		"modernc.org/":                  "no database in PID 1",
+		"net/http":                      "nothing is fetched in early boot",
+		"github.com/klauspost/compress": "images are unpacked by the kernel, modules are stored decompressed",
+		"go.yaml.in/":                   "PID 1 has no configuration file but the kernel command line",
+		"github.com/spf13/":             "PID 1 takes no flags",
+		"github.com/zeebo/":             "nothing is hashed in early boot",
+		"moss/store/state":              "the database",
+		"moss/bootloader":               "PID 1 learns what to boot from the command line",
+	}
+}
+
+// Sizes in lines. They are a smoke alarm: split a file where a noun ends.
+const (
+	MaxFile     = 500
+	MaxFunction = 80
+	MaxMain     = 60 // main.go tells the story in one screen
+)

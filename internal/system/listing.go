@@ -1,0 +1,102 @@
+package system
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"moss/bootloader"
+	"moss/bootloader/efivar"
+	"moss/bootloader/esp"
+	"moss/store"
+	"moss/store/state"
+)
+
+// efivars is where Linux shows the firmware's variables.
+const efivars = "/sys/firmware/efi/efivars"
+
+// Menu is the boot menu as `moss-boot list` shows it; the JSON keys are stable.
+type Menu struct {
+	Default uint64            `json:"default"` // 0: an entry of another system, or none
+	Booted  uint64            `json:"booted"`  // 0: unknown
+	OneShot *uint64           `json:"oneshot"`
+	Entries []bootloader.Item `json:"entries"`
+}
+
+// ReadMenu looks at the boot menu of a root. It changes nothing.
+func ReadMenu(opt Options) (Menu, error) {
+	s, err := store.View(opt.Root)
+	if err != nil {
+		return Menu{}, err
+	}
+	m, err := readMenu(s, opt)
+	return m, errors.Join(err, s.Close())
+}
+
+func readMenu(s *store.Store, opt Options) (Menu, error) {
+	boot, err := esp.Find(opt.Root, opt.ESP)
+	if err != nil {
+		return Menu{}, err
+	}
+	token, err := readToken(opt.Root)
+	if err != nil {
+		return Menu{}, err
+	}
+	found, err := bootloader.Scan(boot, token)
+	if err != nil {
+		return Menu{}, err
+	}
+	marks, err := marksOf(s, opt)
+	if err != nil {
+		return Menu{}, err
+	}
+	m := Menu{Booted: marks.Booted, Entries: bootloader.List(found, marks)}
+	for _, item := range m.Entries {
+		if item.Default {
+			m.Default = item.State
+		}
+		if item.OneShot {
+			m.OneShot = &item.State
+		}
+	}
+	return m, nil
+}
+
+func marksOf(s *store.Store, opt Options) (bootloader.Marks, error) {
+	rows, err := s.States()
+	if err != nil {
+		return bootloader.Marks{}, err
+	}
+	live, _ := s.Active()
+	marks := bootloader.Marks{Booted: uint64(bootedState(opt.Root, live))}
+	for _, row := range rows {
+		if row.Pinned {
+			marks.Pinned = append(marks.Pinned, uint64(row.ID))
+		}
+	}
+	if filepath.Clean(opt.Root) != "/" {
+		return marks, nil
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return marks, err
+	}
+	release, _, _ := strings.Cut(string(name.Release[:]), "\x00")
+	marks.Kernel = release
+	// Without variables (BIOS, a container) the order and loader.conf decide.
+	if vars, err := efivar.Open(efivars); err == nil {
+		marks.Vars = vars
+	}
+	return marks, nil
+}
+
+// defaultState is the state of the menu's default entry, 0 if that cannot be said.
+func defaultState(s *store.Store, opt Options) state.ID {
+	m, err := readMenu(s, opt)
+	if err != nil {
+		return 0
+	}
+	return state.ID(m.Default)
+}
