@@ -1,0 +1,169 @@
+// Package vm runs virtual machines for tests: QEMU with a serial console that
+// is read and typed at, told apart reboots, power offs and panics, and cut
+// power. It never sleeps: every wait ends with the text, the event or the end
+// of the process that it waits for, or with its time limit.
+package vm
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Config describes one machine. The zero value of a field means what its
+// comment says; only Name, LogDir and something to boot are needed.
+type Config struct {
+	// Name tells the machine apart in errors and names its log,
+	// LogDir/Name.log: every byte that the guest sent, from this start only.
+	Name   string
+	LogDir string
+
+	Accel  string // what Accel returned; empty probes again, up to two seconds
+	Memory int    // MiB; 0 is 1024
+	CPUs   int    // 0 is 1
+
+	// Disks are raw or qcow2 images, virtio-blk each, the firmware tries them
+	// in this order. Snapshot throws away all writes when the machine ends.
+	Disks    []string
+	Snapshot bool
+
+	// Kernel, Initrd and Append boot a kernel directly, several times faster
+	// than the way through firmware and loader.
+	Kernel, Initrd, Append string
+
+	// Firmware is UEFI; without it and without Kernel a PC BIOS starts the
+	// first disk. Vars keeps the firmware's variables in a file (made when it is
+	// absent) so that the next machine finds them; empty is a fresh private copy.
+	Firmware Firmware
+	Vars     string
+
+	// Panics lets waits go on after "Kernel panic", for tests that want only the
+	// reboot which follows. Otherwise a panic ends the wait that meets it.
+	Panics bool
+}
+
+func (c Config) check() error {
+	if c.Name == "" || c.LogDir == "" {
+		return fmt.Errorf("describe machine %q: a name and a log folder are needed", c.Name)
+	}
+	if c.Kernel == "" && len(c.Disks) == 0 {
+		return fmt.Errorf("describe machine %q: no kernel and no disk to boot", c.Name)
+	}
+	for _, path := range c.files() {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("describe machine %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c Config) files() []string {
+	files := append([]string(nil), c.Disks...)
+	for _, path := range []string{c.Kernel, c.Initrd, c.Firmware.Code, c.Firmware.Vars} {
+		if path != "" {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
+func (c Config) logPath() string {
+	return filepath.Join(c.LogDir, c.Name+".log")
+}
+
+// machineType leaves out the controllers that nothing is attached to: the guest
+// would load a driver for each of them, which takes seconds under emulation.
+const machineType = "q35,sata=off,smbus=off,i8042=off,usb=off,vmport=off,smm=off"
+
+// args is the command line; vars is this machine's own variable file.
+func (c Config) args(vars string) ([]string, error) {
+	args := []string{
+		"-nodefaults", "-no-user-config", "-machine", machineType, "-accel", c.Accel, "-cpu", cpu(c.Accel),
+		"-m", fmt.Sprint(orElse(c.Memory, 1024)), "-smp", fmt.Sprint(orElse(c.CPUs, 1)),
+		"-display", "none", "-vga", "none", "-nic", "none", "-monitor", "none", "-serial", "stdio",
+		"-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control",
+		// The process stays after a power off until it is told to quit: so
+		// the event that says why it ended cannot be lost with its socket.
+		"-action", "shutdown=pause",
+		// Without a source of entropy early user space may wait for it.
+		"-device", "virtio-rng-pci",
+	}
+	args = append(args, c.boot(vars)...)
+	for i, disk := range c.Disks {
+		more, err := c.disk(i, disk)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, more...)
+	}
+	return args, nil
+}
+
+func (c Config) boot(vars string) []string {
+	var args []string
+	if c.Firmware.Code != "" {
+		args = append(args,
+			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(c.Firmware.Code),
+			"-drive", "if=pflash,unit=1,format=raw,file="+escape(vars))
+	}
+	if c.Kernel != "" {
+		args = append(args, "-kernel", c.Kernel, "-append", c.Append)
+	}
+	if c.Initrd != "" {
+		args = append(args, "-initrd", c.Initrd)
+	}
+	return args
+}
+
+// disk uses cache=unsafe: a power cut here kills QEMU, not the host, so what
+// QEMU handed to the host's page cache survives anyway and the host's fsync
+// would only cost time. A qcow2 image still keeps its own unflushed metadata in
+// the process, and loses it then, as a disk loses its write cache.
+func (c Config) disk(i int, path string) ([]string, error) {
+	format, err := imageFormat(path)
+	if err != nil {
+		return nil, fmt.Errorf("attach disk: %w", err)
+	}
+	drive := fmt.Sprintf("if=none,id=disk%d,format=%s,cache=unsafe,discard=unmap,file=%s", i, format, escape(path))
+	if c.Snapshot {
+		drive += ",snapshot=on"
+	}
+	// From 1 on: QEMU gives a kernel that it boots directly the index 0.
+	return []string{"-drive", drive, "-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d,bootindex=%d", i, i+1)}, nil
+}
+
+// imageFormat never lets QEMU guess: a raw disk whose guest writes a qcow2
+// header into its first sector would be read as one the next time.
+func imageFormat(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	if n, _ := f.Read(magic); n == 4 && string(magic) == "QFI\xfb" {
+		return "qcow2", nil
+	}
+	return "raw", nil
+}
+
+// cpu is a processor with SSE 4.2 and no more for emulation: wider vectors are
+// slower to emulate than to do without, and a processor that can virtualise
+// makes the guest load KVM.
+func cpu(accel string) string {
+	if accel == "kvm" {
+		return "host"
+	}
+	return "Nehalem"
+}
+
+// escape doubles commas, which separate options in a -drive value.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
+
+func orElse(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
