@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"moss/initramfs/kmod"
@@ -76,7 +77,8 @@ func (b *Boot) loadPresent() {
 	}
 }
 
-// entries names what is in a folder, in no order; nothing if it cannot be read.
+// entries names what is in a folder, sorted, so that disks get their names in the
+// same order at each boot; nothing if it cannot be read.
 func entries(dir string) []string {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -84,6 +86,7 @@ func entries(dir string) []string {
 	}
 	defer f.Close()
 	names, _ := f.Readdirnames(-1)
+	slices.Sort(names)
 	return names
 }
 

@@ -48,7 +48,7 @@ func farFrame(t *testing.T, plain []byte) []byte {
 // widePackage has one content in the given frame.
 func widePackage(t testing.TB, plain, stored []byte) []byte {
 	entry := []IndexEntry{{0, uint64(len(plain)), HashOf(plain)}}
-	return fileOf(Binary, minimalMeta(t), verbatimPayload(PayloadIndex, 1, encodeIndex(entry)),
+	return fileOf(Binary, minimalMeta(t), verbatimPayload(PayloadLayout, 0, nil), verbatimPayload(PayloadIndex, 1, encodeIndex(entry)),
 		payload{PayloadContent, CompressionZstd, uint64(len(plain)), 0, stored})
 }
 
