@@ -8,7 +8,7 @@ PROGRAMS := moss moss-boot moss-init
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v '^moss/qemu-tests')
 STATICCHECK := build/tools/staticcheck
 
-.PHONY: all build demo test check fmt vet staticcheck unit faults race vm fuzz bench tools clean help
+.PHONY: all build demo test check fmt vet staticcheck unit short faults race vm fuzz bench tools clean help
 
 all: build
 
@@ -19,9 +19,9 @@ build: ## the three programs, static, under build/bin
 demo: tools build ## packages to a booted state, back through the menu, out of a broken one (in a VM)
 	$(GO) run ./qemu-tests/demo
 
-test: check tools faults vm ## everything: what CI runs
+test: fmt vet staticcheck tools unit faults vm ## everything: what CI runs
 
-check: fmt vet staticcheck unit ## format, vet, staticcheck, unit tests (no VM)
+check: fmt vet staticcheck short ## what to run before a commit: format, vet, staticcheck, quick tests
 
 fmt:
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt these: $$bad"; exit 1; }
@@ -38,6 +38,9 @@ staticcheck: $(STATICCHECK)
 
 unit:
 	$(GO) test $(UNIT)
+
+short:
+	$(GO) test -short $(UNIT)
 
 faults: ## unit tests that stop at every named fault point
 	$(GO) test -tags faultinject ./internal/... ./store/... ./bootloader/... ./initramfs/early/...

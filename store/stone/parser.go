@@ -9,10 +9,12 @@ type parser struct {
 	index      PayloadHeader
 	attrs      PayloadHeader // the last one
 	attributes []attribute
+	skipped    bool // a payload was of no known kind
 }
 
 func (p *parser) payload(h PayloadHeader) error {
 	if !h.known() {
+		p.skipped = true
 		return nil
 	}
 	once := h.Kind != PayloadAttributes && (h.Kind != PayloadMeta || p.pkg.Type == Binary)
@@ -58,8 +60,8 @@ func (p *parser) finish() error {
 	}
 	// A payload's kind is under no checksum: a layout whose kind is damaged would
 	// be skipped as unknown, and its package would install as nothing.
-	if p.pkg.Type == Binary && len(p.pkg.Index) > 0 && !p.seen[PayloadLayout] {
-		return malformed(p.index.Offset, "package has contents but no layout payload")
+	if p.pkg.Type == Binary && p.skipped && len(p.pkg.Index) > 0 && !p.seen[PayloadLayout] {
+		return malformed(p.index.Offset, "package has contents, no layout, and a payload of unknown kind")
 	}
 	if err := joinAttributes(p.pkg.Layouts, p.attributes, p.attrs.start()); err != nil {
 		return err
