@@ -106,3 +106,67 @@ func drawHealth(t *rapid.T, data []byte) []byte {
 	}
 	return data
 }
+
+// Shapes that chance seldom draws. Both the table and the dynamic loader know
+// the answer.
+var shapes = []struct {
+	name  string
+	files map[string]activate.ElfSpec
+	found bool
+}{
+	{"a RUNPATH turns the RPATH of those above off", map[string]activate.ElfSpec{
+		"/usr/bin/init":  {Rpath: "/opt/a", Needed: []string{"lib1.so"}},
+		"/opt/a/lib1.so": {Runpath: "/nowhere", Needed: []string{"lib2.so"}},
+		"/opt/a/lib2.so": {},
+	}, false},
+	{"an RPATH is inherited", map[string]activate.ElfSpec{
+		"/usr/bin/init":  {Rpath: "/opt/a", Needed: []string{"lib1.so"}},
+		"/opt/a/lib1.so": {Needed: []string{"lib2.so"}},
+		"/opt/a/lib2.so": {},
+	}, true},
+	{"a RUNPATH is not", map[string]activate.ElfSpec{
+		"/usr/bin/init":  {Runpath: "/opt/a", Needed: []string{"lib1.so"}},
+		"/opt/a/lib1.so": {Needed: []string{"lib2.so"}},
+		"/opt/a/lib2.so": {},
+	}, false},
+	{"a RUNPATH turns the own RPATH off", map[string]activate.ElfSpec{
+		"/usr/bin/init":  {Rpath: "/opt/a", Runpath: "/nowhere", Needed: []string{"lib1.so"}},
+		"/opt/a/lib1.so": {},
+	}, false},
+	{"what is loaded already is not searched again", map[string]activate.ElfSpec{
+		"/usr/bin/init":  {Runpath: "/opt/a", Needed: []string{"lib2.so", "lib1.so"}},
+		"/opt/a/lib1.so": {Needed: []string{"lib2.so"}},
+		"/opt/a/lib2.so": {},
+	}, true},
+	{"a library is known by its soname, too", map[string]activate.ElfSpec{
+		"/usr/bin/init":   {Runpath: "/opt/a", Needed: []string{"other.so", "lib1.so"}},
+		"/opt/a/other.so": {Soname: "lib2.so"},
+		"/opt/a/lib1.so":  {Needed: []string{"lib2.so"}},
+	}, true},
+}
+
+func TestSearchShapes(t *testing.T) {
+	loader, err := os.ReadFile(linker)
+	if err != nil || os.Geteuid() != 0 {
+		t.Skipf("needs root and %s: %v", linker, err)
+	}
+	for _, tt := range shapes {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, linker), loader, 0o755)
+			for name, spec := range tt.files {
+				if name == "/usr/bin/init" {
+					spec.Program, spec.Interp = true, linker
+				}
+				write(t, filepath.Join(dir, name), spec.Bytes(), 0o755)
+			}
+			if out, broken := askLoader(dir); broken == tt.found {
+				t.Errorf("the dynamic loader says:\n%s", out)
+			}
+			err := activate.Open(dir).Check(filepath.Join(dir, "usr"), activate.Checks{Init: "/usr/bin/init"})
+			if (err == nil) != tt.found {
+				t.Errorf("got %v, want found: %v", err, tt.found)
+			}
+		})
+	}
+}
