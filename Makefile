@@ -42,7 +42,7 @@ unit:
 short:
 	$(GO) test -short $(UNIT)
 
-faults: ## unit tests that stop at every named fault point
+faults: ## the tests that stop at every named fault point
 	$(GO) test -tags faultinject ./internal/... ./store/... ./bootloader/... ./initramfs/early/...
 
 race: ## unit tests under the race detector (needs a C compiler)
@@ -55,8 +55,9 @@ fuzz: ## every fuzz target for 30 s
 	@for p in $(UNIT); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s $$p || exit 1; done; done
 
-bench: build ## figures: packing, unpacking, manifests
+bench: tools build ## figures: codec, manifests, and early boot in the guest's clock
 	$(GO) test -run '^$$' -bench . $(UNIT)
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./qemu-tests
 
 tools: ## the Debian packages that the VM tests need
 	@sh qemu-tests/tools.sh

@@ -4,6 +4,7 @@
 package qemutests
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -78,7 +79,7 @@ func TestWantedTreeUnsealed(t *testing.T) {
 	m.is("state 1 is live", "cat /usr/.stateID", "1")
 }
 
-// TestMisnamedFolder cuts the power for real at each step of an activation: the
+// TestPowerCutInActivation cuts the power for real at each step of an activation: the
 // guest stops at a named point, its machine is killed, and the next boot has to
 // find its way with what is on the disk.
 func TestPowerCutInActivation(t *testing.T) {
@@ -114,4 +115,25 @@ func TestFallbackOffStopsWithWords(t *testing.T) {
 	m := start(t, newDisk(t), "moss.fstx=3 moss.fallback=off", plainImage)
 	m.expect("moss.fallback=off")
 	m.expect("reboot")
+}
+
+// TestDemo runs the demo, which is the chain with the real firmware and the real
+// loader: it checks every line that it says, and ends with an error at the first
+// that is not so.
+func TestDemo(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./demo")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("\n%s", out)
+	for _, line := range []string{
+		"ok: state 3 was asked for, state 2 was booted, in the same boot",
+		"ok: state 1 was asked for and booted",
+		"All of it happened",
+	} {
+		if !strings.Contains(string(out), line) {
+			t.Errorf("the demo did not say %q", line)
+		}
+	}
 }

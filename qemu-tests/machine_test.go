@@ -95,7 +95,7 @@ func images(ctx context.Context, w *world.World) error {
 
 // machine is a booted guest of a test.
 type machine struct {
-	t    *testing.T
+	t    testing.TB
 	vm   *vm.Machine
 	disk string
 }
@@ -122,7 +122,7 @@ func edit(t *testing.T, path string, commands ...string) {
 	}
 }
 
-func start(t *testing.T, disk, words string, kind image) *machine {
+func start(t testing.TB, disk, words string, kind image) *machine {
 	t.Helper()
 	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
 	config := vm.Config{Name: name, LogDir: shared.dir, Accel: shared.accel, Memory: 512, Disks: []string{disk},
@@ -141,7 +141,7 @@ func start(t *testing.T, disk, words string, kind image) *machine {
 }
 
 // boot starts a machine and waits for the shell of its mini system.
-func boot(t *testing.T, disk, words string) *machine {
+func boot(t testing.TB, disk, words string) *machine {
 	t.Helper()
 	m := start(t, disk, words, plainImage)
 	m.expect("is up")

@@ -105,11 +105,13 @@ Storage=volatile
 // manager waits longer than the usual 90 seconds: on a busy host emulation may
 // need them, and a unit that failed by time alone would be a false alarm. A unit
 // that really hangs is ended by the test's own limit. Stopping is another
-// matter: nothing here has anything to save.
+// matter: nothing here has anything to save. The units' names on the console say
+// what a boot that hangs waits for.
 const manager = `[Manager]
 DefaultTimeoutStartSec=5min
 DefaultDeviceTimeoutSec=5min
 DefaultTimeoutStopSec=20s
+ShowStatus=yes
 `
 
 // makePAM writes the stacks that pam-auth-update would make of the only profile

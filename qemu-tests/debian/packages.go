@@ -64,10 +64,9 @@ func Assumptions() []Assumption {
 func CommandLine() []string {
 	return []string{
 		"console=ttyS0", "quiet", "loglevel=4",
-		"mitigations=off", // guards against other users of the processor; there are none
-		"audit=0",         // nothing reads it, journald would
-		"apparmor=0",      // no profile is installed; nor a policy for the next in line:
-		"selinux=0",
+		"mitigations=off",    // guards against other users of the processor; there are none
+		"audit=0",            // nothing reads it, journald would
+		"security=none",      // no security module has a policy here
 		"cryptomgr.notests",  // self-tests of every algorithm when it is loaded
 		"random.trust_cpu=1", // no wait for entropy
 	}

@@ -169,6 +169,24 @@ func TestOtherToolsReadTheTable(t *testing.T) {
 	}
 }
 
+func TestBackupTableServes(t *testing.T) {
+	d := build(t)
+	if _, err := lookTool("sfdisk"); err != nil {
+		t.Skip("sfdisk is not installed (package fdisk)")
+	}
+	f, err := os.OpenFile(d.Path, os.O_RDWR, 0)
+	must(t, err)
+	_, err = f.WriteAt(make([]byte, (1+tableSectors)*sector), sector)
+	must(t, errors.Join(err, f.Close()))
+	got, _, err := output(t.Context(), "sfdisk", "-d", d.Path)
+	if err != nil || !strings.Contains(string(got), strings.ToUpper(rootGUID)) {
+		t.Errorf("without the first table: got %s, %v, want the partitions from the second", got, err)
+	}
+	if _, err := Open(t.Context(), d.Path); err == nil || !strings.Contains(err.Error(), "no GUID partition table") {
+		t.Errorf("got %v, want an error", err)
+	}
+}
+
 func TestOpenTellsWhatBuildTold(t *testing.T) {
 	d := build(t)
 	overlay := filepath.Join(t.TempDir(), "overlay.qcow2")

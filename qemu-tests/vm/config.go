@@ -148,9 +148,9 @@ func imageFormat(path string) (string, error) {
 	return "raw", nil
 }
 
-// cpu is a processor with SSE 4.2 and no more for emulation: wider vectors are
-// slower to emulate than to do without, and a processor that can virtualise
-// makes the guest load KVM.
+// cpu is a processor with SSE 4.2 and no more for emulation: a processor that can
+// virtualise makes the guest load KVM, and with "max" of QEMU 7.2, which has wide
+// vectors and five-level page tables, programs were seen to abort.
 func cpu(accel string) string {
 	if accel == "kvm" {
 		return "host"
