@@ -8,7 +8,7 @@ PROGRAMS := moss moss-boot moss-init
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v '^moss/qemu-tests')
 STATICCHECK := build/tools/staticcheck
 
-.PHONY: all build demo test check fmt vet staticcheck unit short faults race vm fuzz bench tools clean help
+.PHONY: all build demo test check fmt vet staticcheck unit short faults race vm modules fuzz bench tools clean help
 
 all: build
 
@@ -19,7 +19,9 @@ build: ## the three programs, static, under build/bin
 demo: tools build ## packages to a booted state, back through the menu, out of a broken one (in a VM)
 	$(GO) run ./qemu-tests/demo
 
-test: fmt vet staticcheck tools unit faults vm ## everything: what CI runs
+# vm comes before unit: it leaves Debian's packages under build/, and unit tests use
+# the real ones where they are.
+test: fmt vet staticcheck vm unit modules faults ## everything: what CI runs
 
 check: fmt vet staticcheck short ## what to run before a commit: format, vet, staticcheck, quick tests
 
@@ -50,6 +52,9 @@ race: ## unit tests under the race detector (needs a C compiler)
 
 vm: tools build ## the tests that boot machines in QEMU
 	$(GO) test -timeout 60m ./qemu-tests/...
+
+modules: ## the module code against every module of Debian's kernel, unpacked by vm
+	MOSS_TEST_MODULES=$$(ls -d $(CURDIR)/build/kernel-*/usr/lib/modules/*) $(GO) test ./initramfs/kmod ./initramfs/image
 
 fuzz: ## every fuzz target for 30 s
 	@for p in $(UNIT); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

@@ -2,7 +2,6 @@ package qemutests
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -56,6 +55,6 @@ func measure(b *testing.B, name, words string, round int) int {
 		b.Fatal(err)
 	}
 	m.powerOff()
-	b.Log(fmt.Sprintf("%s, round %d: %d ms: %v", name, round, got.End-got.Start, got.Steps))
+	b.Logf("%s, round %d: %d ms: %v", name, round, got.End-got.Start, got.Steps)
 	return got.End - got.Start
 }

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"moss/internal/system"
 	"moss/internal/ui"
@@ -16,19 +13,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
-	root := newRootCommand()
-	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return 0
-	}
-	code := system.ExitCode(err)
-	ui.Fail(os.Stderr, "moss-boot", err, code, ui.Read(cmd).JSON)
-	return code
-}
+func run(args []string) int { return ui.Main(newRootCommand(), args, system.ExitCode) }
 
 func newRootCommand() *cobra.Command {
 	root := ui.Root(&cobra.Command{

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Checks is what the boot will ask of a tree.
@@ -89,7 +91,7 @@ func (c *checker) exists(name string) bool {
 		return false
 	}
 	_, _, err = c.view.step(dir, path.Base(name))
-	return !errors.Is(err, fs.ErrNotExist)
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR)
 }
 
 // cannot turns a failed walk to name into the sentence for it.

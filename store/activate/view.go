@@ -68,8 +68,14 @@ func (v *view) from(dir place, path string) (place, error) {
 	for len(todo) > 0 {
 		name := todo[0]
 		todo = todo[1:]
-		if name == ".." {
+		if at.info != nil && !at.info.IsDir() {
+			return place{}, &lost{at: at, reason: "is not a folder", err: unix.ENOTDIR}
+		}
+		switch name {
+		case "..":
 			at = place{names: at.names[:max(0, len(at.names)-1)]}
+			continue
+		case ".":
 			continue
 		}
 		next, target, err := v.step(at, name)
@@ -94,9 +100,6 @@ func (v *view) from(dir place, path string) (place, error) {
 // step looks one name up; target is its text when it is a link.
 func (v *view) step(at place, name string) (next place, target string, err error) {
 	next = place{names: append(slices.Clip(at.names), name)}
-	if at.info != nil && !at.info.IsDir() {
-		return next, "", &lost{at: at, reason: "is not a folder", err: unix.ENOTDIR}
-	}
 	if v.left--; v.left < 0 {
 		return next, "", &lost{at: next, reason: "was not looked at: the tree leads through too many names", err: unix.E2BIG}
 	}
@@ -130,7 +133,12 @@ func (v *view) standIn(names []string) string {
 	return ""
 }
 
-// split cuts a path into its names; "." and empty ones mean nothing.
+// split cuts a path into its names. Empty ones mean nothing, except that a slash
+// at the end asks for a folder, as "." does.
 func split(path string) []string {
-	return slices.DeleteFunc(strings.Split(path, "/"), func(n string) bool { return n == "" || n == "." })
+	names := slices.DeleteFunc(strings.Split(path, "/"), func(n string) bool { return n == "" })
+	if strings.HasSuffix(path, "/") {
+		names = append(names, ".")
+	}
+	return names
 }
