@@ -23,6 +23,9 @@ func skeleton() []entry {
 		dir("dev", 0o755), dir("proc", 0o755), dir("sys", 0o755), dir("run", 0o755),
 		dir("sysroot", 0o755), dir("tmp", 0o1777),
 		{name: "dev/console", mode: modeChar | 0o600, major: 5, minor: 1},
+		// When the kernel finds no console it starts init with no files open; the
+		// Go runtime then opens this one before main, and aborts without it.
+		{name: "dev/null", mode: modeChar | 0o666, major: 1, minor: 3},
 		{name: "lib", mode: modeLink | 0o777, target: "usr/lib"},
 	}
 }

@@ -136,7 +136,7 @@ func TestMetadata(t *testing.T) {
 		seen[e.Name] = true
 	}
 	modes := map[string]uint64{
-		"init": 0o100755, "dev/console": 0o020600, "tmp": 0o041777, "sysroot": 0o040755,
+		"init": 0o100755, "dev/console": 0o020600, "dev/null": 0o020666, "tmp": 0o041777, "sysroot": 0o040755,
 		"proc": 0o040755, "sys": 0o040755, "run": 0o040755, "lib": 0o120777, "usr/lib": 0o040755,
 		modulesDir + "kernel/fs/ext4.ko": 0o100644,
 	}

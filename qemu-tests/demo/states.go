@@ -39,7 +39,7 @@ func (s *story) packages(ctx context.Context) (err error) {
 	}
 	s.say("moss inspect --check %s", filepath.Base(s.system["nano"]))
 	for line := range strings.Lines(inspected) {
-		if fields := strings.Fields(line); len(fields) == 7 || strings.Contains(line, "contents,") {
+		if fields := strings.Fields(line); len(fields) == 7 && strings.HasPrefix(fields[1], "0x") || strings.Contains(line, "contents,") {
 			s.quote(line)
 		}
 	}

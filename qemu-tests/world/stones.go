@@ -42,8 +42,11 @@ func (w *World) Pack(ctx context.Context, set debian.Set) (Stones, error) {
 	}
 	args := []string{"pack", "--quiet", "--level", "3"}
 	for _, given := range debian.Assumptions() {
-		args = append(args, "--without-dep", given.Name)
+		for _, name := range append(strings.Fields(given.Provides), given.Name) {
+			args = append(args, "--without-dep", strings.TrimSuffix(name, ","))
+		}
 	}
+	key += " " + strings.Join(args, " ")
 	for _, deb := range debs {
 		args = append(args, deb.Path)
 		key += " " + filepath.Base(deb.Path)
