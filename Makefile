@@ -45,7 +45,7 @@ short:
 	$(GO) test -short $(UNIT)
 
 faults: ## the tests that stop at every named fault point
-	$(GO) test -tags faultinject ./internal/... ./store/... ./bootloader/... ./initramfs/early/...
+	$(GO) test -tags faultinject ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early
 
 race: ## unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)

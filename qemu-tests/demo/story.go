@@ -76,8 +76,10 @@ func (s *story) want(what string, ok bool) error {
 	return nil
 }
 
-// quote prints what a program printed, indented.
+// quote prints what a program printed, indented, with paths of the checkout
+// made relative.
 func (s *story) quote(text string) {
+	text = strings.ReplaceAll(text, s.w.Repo+"/", "")
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
 		fmt.Println("   | " + strings.TrimRight(line, "\n"))
 	}

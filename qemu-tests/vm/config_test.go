@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,17 +60,29 @@ func TestVariablesAreCopiedOnce(t *testing.T) {
 	kept := filepath.Join(dir, "kept.fd")
 	config := Config{Firmware: Firmware{filepath.Join(dir, "code"), filepath.Join(dir, "template")}, Vars: kept}
 	for _, want := range []string{"fresh", "written"} {
-		path, err := config.variables(dir)
+		path, private, err := config.variables()
 		got, _ := os.ReadFile(path)
-		if err != nil || path != kept || string(got) != want {
-			t.Errorf("got %s with %q, %v, want %s with %q", path, got, err, kept, want)
+		if err != nil || path != kept || private || string(got) != want {
+			t.Errorf("got %s (private %v) with %q, %v, want %s with %q", path, private, got, err, kept, want)
 		}
 		must(t, os.WriteFile(kept, []byte("written"), 0o600))
 	}
-	config.Vars = ""
-	path, err := config.variables(dir)
-	got, _ := os.ReadFile(path)
-	if err != nil || path == kept || string(got) != "fresh" {
-		t.Errorf("got %s with %q, %v, want a fresh private copy", path, got, err)
+}
+
+func TestPrivateVariablesEndWithTheMachine(t *testing.T) {
+	firmware, err := FindFirmware()
+	if err != nil {
+		t.Skip(err)
+	}
+	m := start(t, Config{Disks: []string{guestDisk(t)}, Firmware: firmware})
+	if got, err := os.Stat(m.private); err != nil || got.Size() == 0 {
+		t.Fatalf("got %v, want a copy of the variables", err)
+	}
+	must(t, m.Kill())
+	if err := m.Expect("more", limit); err == nil {
+		t.Error("got nil, want the end")
+	}
+	if _, err := os.Stat(m.private); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want the copy gone without Close", err)
 	}
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,24 +41,22 @@ func findFirmware(root string) (Firmware, error) {
 	return Firmware{}, fmt.Errorf("find UEFI firmware (package ovmf): %w: %s", fs.ErrNotExist, strings.Join(looked, ", "))
 }
 
-// variables returns the file that this machine may write its variables to.
-func (c Config) variables(private string) (string, error) {
-	if c.Firmware.Code == "" {
-		return "", nil
+// variables returns the file that this machine may write its variables to, and
+// whether it is the machine's alone.
+func (c Config) variables() (path string, private bool, err error) {
+	if c.Firmware.Code == "" || isFile(c.Vars) {
+		return c.Vars, false, nil
 	}
-	path := c.Vars
+	path = c.Vars
 	if path == "" {
-		path = filepath.Join(private, "vars.fd")
-	}
-	if isFile(path) {
-		return path, nil
+		path = filepath.Join(os.TempDir(), "vm-"+c.Name+"-"+rand.Text()+".vars")
 	}
 	template, err := os.Open(c.Firmware.Vars)
 	if err != nil {
-		return "", fmt.Errorf("copy firmware variables: %w", err)
+		return "", false, fmt.Errorf("copy firmware variables: %w", err)
 	}
 	_, err = atomicfile.WriteFrom(path, template, 0o600)
-	return path, errors.Join(err, template.Close())
+	return path, c.Vars == "", errors.Join(err, template.Close())
 }
 
 func isFile(path string) bool {

@@ -24,7 +24,7 @@ type Machine struct {
 
 	monitor *monitor
 	process *process
-	private string // folder that goes with the machine
+	private string // variable store that goes with the machine, if it has one
 	cleanup sync.Once
 	closing error
 }
@@ -41,11 +41,7 @@ func Start(ctx context.Context, config Config) (*Machine, error) {
 	if config.Accel == "" {
 		config.Accel = Accel(ctx)
 	}
-	private, err := os.MkdirTemp("", "vm-"+config.Name+"-")
-	if err != nil {
-		return nil, err
-	}
-	m := &Machine{config: config, private: private}
+	m := &Machine{config: config}
 	if err := m.launch(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start machine %s: %w", config.Name, err), m.Close())
 	}
@@ -53,9 +49,12 @@ func Start(ctx context.Context, config Config) (*Machine, error) {
 }
 
 func (m *Machine) launch(ctx context.Context) error {
-	vars, err := m.config.variables(m.private)
+	vars, private, err := m.config.variables()
 	if err != nil {
 		return err
+	}
+	if private {
+		m.private = vars
 	}
 	args, err := m.config.args(vars)
 	if err != nil {
@@ -96,6 +95,7 @@ func (m *Machine) attach(log *os.File) (err error) {
 		m.read()
 		_, _ = log.Close(), m.process.out.Close()
 		<-m.process.done
+		_ = m.remove() // Close says when it cannot be done
 		m.close(m.reason())
 	}()
 	return nil
@@ -132,9 +132,20 @@ func (m *Machine) Close() error {
 		if m.monitor != nil {
 			_ = m.monitor.conn.Close()
 		}
-		m.closing = errors.Join(m.closing, os.RemoveAll(m.private))
+		m.closing = errors.Join(m.closing, m.remove())
 	})
 	return m.closing
+}
+
+// remove is called at the end of the process and by Close, whichever is first.
+func (m *Machine) remove() error {
+	if m.private == "" {
+		return nil
+	}
+	if err := os.Remove(m.private); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // Elapsed is the time since the process was started, stopped at its end.
