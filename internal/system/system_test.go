@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -162,6 +163,42 @@ func TestForeignUsrIsNotOverwritten(t *testing.T) {
 	_, err := system.Transact(t.Context(), options(root), system.Change{Stones: write(t, base())})
 	if !errors.Is(err, store.ErrRefused) {
 		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+func TestSignalBeforeTheCommitChangesNothing(t *testing.T) {
+	root := newRoot(t)
+	install(t, options(root), base())
+	ctx, signal := context.WithCancel(t.Context())
+	opt := options(root)
+	opt.Log = func(line string) {
+		if strings.HasPrefix(line, "step check:") {
+			signal()
+		}
+	}
+	_, err := system.Transact(ctx, opt, system.Change{Stones: write(t, testutil.Stone{Name: "nano", Files: testutil.Tree{"bin/nano": "2"}})})
+	if !errors.Is(err, context.Canceled) || live(t, root) != 1 {
+		t.Errorf("got %v, live %d; want it stopped, 1 live", err, live(t, root))
+	}
+	if states, err := system.States(options(root)); err != nil || len(states) != 1 {
+		t.Errorf("got %d states, %v, want 1", len(states), err)
+	}
+}
+
+func TestSignalAfterTheExchangeIsHeld(t *testing.T) {
+	root := newRoot(t)
+	ctx, signal := context.WithCancel(t.Context())
+	opt := options(root)
+	opt.Log = func(line string) {
+		if strings.HasPrefix(line, "step exchange:") {
+			signal()
+		}
+	}
+	if _, err := system.Transact(ctx, opt, system.Change{Stones: write(t, base())}); err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(filepath.Join(root, "sbin")); target != "usr/sbin" {
+		t.Errorf("got root link %q, %v, want the last step done", target, err)
 	}
 }
 

@@ -128,7 +128,11 @@ var errDone = errors.New("dry run")
 
 func (t *transaction) run(ctx context.Context) error {
 	for _, one := range steps() {
-		if err := errors.Join(ctx.Err(), fault.Point("transaction/"+one.name)); err != nil {
+		stopped := ctx.Err()
+		if one.name == "links" {
+			stopped = nil // the exchange has happened: a signal is held until the end
+		}
+		if err := errors.Join(stopped, fault.Point("transaction/"+one.name)); err != nil {
 			return t.undo(one.name, err)
 		}
 		begun := time.Now()
