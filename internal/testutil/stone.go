@@ -17,6 +17,7 @@ import (
 // Stone describes a package for a test.
 type Stone struct {
 	Name, Version string // version "1" if empty
+	Release       uint64 // 1 if 0
 	Depends       []string
 	Provides      []string
 	Conflicts     []string
@@ -30,7 +31,7 @@ func (s Stone) Write(t testing.TB, dir string) string {
 	if s.Version == "" {
 		s.Version = "1"
 	}
-	meta := stone.Meta{Name: s.Name, Version: s.Version, Release: 1, BuildRelease: 1, Arch: "x86_64", Summary: "a test's " + s.Name,
+	meta := stone.Meta{Name: s.Name, Version: s.Version, Release: max(s.Release, 1), BuildRelease: 1, Arch: "x86_64", Summary: "a test's " + s.Name,
 		Depends: providers(t, s.Depends), Provides: providers(t, s.Provides), Conflicts: providers(t, s.Conflicts)}
 	layouts, sources := slices.Clone(s.Layouts), map[stone.Hash]stone.Source{}
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {

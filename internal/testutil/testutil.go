@@ -144,3 +144,13 @@ func Shared(t testing.TB) string {
 	}
 	return dir
 }
+
+// Read is a file's content.
+func Read(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
