@@ -8,9 +8,9 @@ PROGRAMS := moss moss-boot moss-init
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v '^moss/qemu-tests')
 STATICCHECK := build/tools/staticcheck
 
-.PHONY: all build demo test check fmt vet staticcheck unit short faults race vm modules fuzz bench tools clean help
+.PHONY: all build demo test check fmt vet staticcheck unit short faults race vm modules fuzz bench dist tools clean help
 
-all: build
+all: build dist
 
 build: ## the three programs, static, under build/bin
 	@mkdir -p $(BIN)
@@ -39,13 +39,13 @@ staticcheck: $(STATICCHECK)
 	$(STATICCHECK) ./...
 
 unit:
-	$(GO) test $(UNIT)
+	$(GO) test -timeout 30m $(UNIT)
 
 short:
 	$(GO) test -short $(UNIT)
 
 faults: ## the tests that stop at every named fault point
-	$(GO) test -tags faultinject ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early
+	$(GO) test -tags faultinject -timeout 30m ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger
 
 race: ## unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)
@@ -63,6 +63,12 @@ fuzz: ## every fuzz target for 30 s
 bench: tools build ## figures: codec, manifests, and early boot in the guest's clock
 	$(GO) test -run '^$$' -bench . $(UNIT)
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./qemu-tests
+
+dist: build ## man pages and completions, under build/dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/moss generate build/dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/moss-boot generate build/dist
+	cp dist/man/moss-init.8 build/dist/man8/
+	@mkdir -p build/dist/systemd && cp dist/systemd/* build/dist/systemd/
 
 tools: ## the Debian packages that the VM tests need
 	@sh qemu-tests/tools.sh

@@ -28,6 +28,9 @@ func MakePlan(w Want, f Found) (Plan, error) {
 	if f.Token != w.Token {
 		return Plan{}, fmt.Errorf("plan menu of %q: $BOOT was scanned for %q", w.Token, f.Token)
 	}
+	if !f.hashed {
+		return Plan{}, fmt.Errorf("plan menu of %q: the files of $BOOT were not hashed", w.Token)
+	}
 	items, err := w.menu()
 	if err != nil {
 		return Plan{}, err

@@ -43,16 +43,29 @@ type Found struct {
 	// Layout is the text of Marker without blanks, "" without one.
 	Layout string
 	Space  esp.Space
+
+	// hashed: Files has the hashes of what it lists, not the sizes alone.
+	hashed bool
 }
 
 // Scan reads $BOOT for the owner of token. It hashes every file of ours, and
 // changes nothing.
 func Scan(boot esp.Boot, token string) (Found, error) {
-	f := Found{Boot: boot, Token: token, Files: Contents{}, Stale: Contents{}}
+	return scan(Found{Boot: boot, Token: token, hashed: true})
+}
+
+// Look is Scan without the hashes: enough for List, and quick however large the
+// kernels are. MakePlan refuses it.
+func Look(boot esp.Boot, token string) (Found, error) {
+	return scan(Found{Boot: boot, Token: token})
+}
+
+func scan(f Found) (Found, error) {
+	f.Files, f.Stale = Contents{}, Contents{}
 	f.places()
 	for _, read := range []func() error{f.readEntries, f.readFolder, f.readTemps, f.readConfig, f.measure} {
 		if err := read(); err != nil {
-			return Found{}, fmt.Errorf("scan %s: %w", boot.Dir, err)
+			return Found{}, fmt.Errorf("scan %s: %w", f.Boot.Dir, err)
 		}
 	}
 	return f, nil
@@ -104,6 +117,10 @@ func on(dir string) bls.Lookup {
 func (f *Found) readFolder() error {
 	return eachFile(f.Folder, func(path, name string, size uint64) error {
 		if !contentForm.MatchString(name) {
+			return nil
+		}
+		if !f.hashed {
+			f.Files[path] = Content{Size: size}
 			return nil
 		}
 		content, err := digestFile(path)

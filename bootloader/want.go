@@ -72,7 +72,8 @@ type Want struct {
 	Contents Contents
 }
 
-const defaultKeep = 5
+// DefaultKeep is how many of the newest states are in the menu.
+const DefaultKeep = 5
 
 var (
 	tokenForm   = regexp.MustCompile(`^[a-z0-9]{8,32}$`)
@@ -117,7 +118,7 @@ func (w Want) kept() []State {
 	slices.SortFunc(bootable, func(a, b State) int { return cmp.Compare(b.ID, a.ID) })
 	keep := w.Keep
 	if keep <= 0 {
-		keep = defaultKeep
+		keep = DefaultKeep
 	}
 	var states []State
 	for i, s := range bootable {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func newMachine(t testing.TB) *machine {
 
 func (m *machine) open() []string {
 	m.t.Helper()
-	s, repairs, err := store.Open(m.root, "test")
+	s, repairs, err := store.Open(m.t.Context(), m.root, store.Access{Command: "test"})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -43,41 +44,76 @@ func (m *machine) reopen() []string {
 	return m.open()
 }
 
+// request is a change of a selection, made without a resolver.
+type request struct {
+	add    []state.Package
+	remove []string
+}
+
 func (m *machine) unpack(stones ...testutil.Stone) []state.Package {
 	m.t.Helper()
-	var files []string
-	for _, one := range stones {
-		files = append(files, one.Write(m.t, m.t.TempDir()))
-	}
-	unpacked, err := m.s.Unpack(m.t.Context(), files)
+	all, err := m.tryUnpack(stones...)
 	if err != nil {
 		m.t.Fatal(err)
-	}
-	var all []state.Package
-	for _, u := range unpacked {
-		all = append(all, u.Package)
 	}
 	return all
 }
 
-// make seals a state of the live selection and a request, and leaves it archived.
-func (m *machine) make(req store.Request) state.ID {
+func (m *machine) tryUnpack(stones ...testutil.Stone) ([]state.Package, error) {
+	var files []store.File
+	for _, one := range stones {
+		files = append(files, store.File{Path: one.Write(m.t, m.t.TempDir())})
+	}
+	return m.unpackFiles(files...)
+}
+
+func (m *machine) unpackFiles(files ...store.File) ([]state.Package, error) {
+	prepared, err := store.Prepare(m.t.Context(), files)
+	if err != nil {
+		return nil, err
+	}
+	var all []state.Package
+	for _, p := range prepared {
+		defer p.Close()
+		all = append(all, p.Package)
+	}
+	_, err = m.s.Unpack(m.t.Context(), prepared, nil)
+	return all, err
+}
+
+// choose changes the live selection by names.
+func (m *machine) choose(req request) store.Choice {
 	m.t.Helper()
-	var before store.Choice
+	var before, after store.Choice
 	if live, err := m.s.Active(); err == nil {
 		if before, err = m.s.Selected(live); err != nil {
 			m.t.Fatal(err)
 		}
 	}
-	after, err := before.Resolve(req)
+	gone := req.remove
+	for _, p := range req.add {
+		gone = append(gone, p.Meta.Name)
+	}
+	for _, p := range before.Packages {
+		if !slices.Contains(gone, p.Meta.Name) {
+			after.Packages = append(after.Packages, p)
+		}
+	}
+	for _, p := range req.add {
+		after.Packages = append(after.Packages, store.Chosen{Package: p, Explicit: true})
+	}
+	return after
+}
+
+// make seals a state of the live selection and a request, and leaves it archived.
+func (m *machine) make(req request) state.ID {
+	m.t.Helper()
+	after := m.choose(req)
+	planned, err := m.s.Plan(after, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	planned, err := m.s.Plan(after)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	stage, err := m.s.Stage(m.t.Context(), planned)
+	stage, err := m.s.Stage(m.t.Context(), planned, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}

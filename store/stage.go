@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"moss/internal/atomicfile"
 	"moss/internal/fault"
 	"moss/store/activate"
@@ -17,15 +15,24 @@ import (
 	"moss/store/tree"
 )
 
-// Plan builds the tree of a choice in memory from the recorded layouts.
-func (s *Store) Plan(c Choice) (*tree.Tree, error) {
+// Plan builds the tree of a choice in memory: from the recorded layouts, and
+// for packages that are not unpacked yet from the stones themselves. Every
+// conflict is found here, before a byte is written.
+func (s *Store) Plan(c Choice, fresh []*Prepared) (*tree.Tree, error) {
+	own := map[string]*tree.Tree{}
+	for _, p := range fresh {
+		own[p.ID] = p.tree
+	}
 	var packages []tree.Package
 	for _, p := range c.Packages {
-		own, err := tree.Load(s.layouts(p.ID))
-		if err != nil {
-			return nil, fmt.Errorf("read layouts of %s: %w", p.Label(), err)
+		t, given := own[p.ID]
+		if !given {
+			var err error
+			if t, err = tree.Load(s.layouts(p.ID)); err != nil {
+				return nil, fmt.Errorf("read layouts of %s: %w", p.Label(), err)
+			}
 		}
-		packages = append(packages, tree.Package{ID: p.ID, Name: p.Label(), Entries: own.Entries})
+		packages = append(packages, tree.Package{ID: p.ID, Name: p.Label(), Entries: t.Entries})
 	}
 	return tree.Build(packages)
 }
@@ -37,11 +44,9 @@ type Stage struct {
 	tree  *tree.Tree
 }
 
-// Stage writes t into a private folder. Until Seal nothing can take it for a state.
-func (s *Store) Stage(ctx context.Context, t *tree.Tree) (*Stage, error) {
-	if err := s.checkSpace(t); err != nil {
-		return nil, err
-	}
+// Stage writes t into a private folder. Until Seal nothing can take it for a
+// state. done is told of progress as by blit.Tree.
+func (s *Store) Stage(ctx context.Context, t *tree.Tree, done func(int64)) (*Stage, error) {
 	dir, err := os.MkdirTemp(s.path("root"), stagePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make stage: %w", err)
@@ -49,7 +54,7 @@ func (s *Store) Stage(ctx context.Context, t *tree.Tree) (*Stage, error) {
 	st := &Stage{s, dir, t}
 	err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(st.Usr(), 0o755), os.Chmod(st.Usr(), 0o755))
 	if err == nil {
-		err = blit.Tree(ctx, t, s.assets, st.Usr())
+		err = blit.Tree(ctx, t, s.assets, st.Usr(), done)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("stage tree: %w", err), st.Drop())
@@ -69,7 +74,8 @@ func (st *Stage) Drop() error {
 }
 
 // Seal makes the stage the state that record describes, archived, and returns
-// its id. Everything in the tree is on stable storage before .stateID is
+// its id. With an error the id is 0 unless the stage has become a state all the
+// same, which the caller may Withdraw. Everything in the tree is on stable storage before .stateID is
 // written, so a tree that has one is whole. The row comes first: a row without
 // a tree is dropped at the next open, a tree without a row would be a riddle.
 func (st *Stage) Seal(record state.State) (state.ID, error) {
@@ -84,58 +90,35 @@ func (st *Stage) Seal(record state.State) (state.ID, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := st.archive(id); err != nil {
+		if st.dir != "" { // it has not become a state: nobody should hear of it
+			return 0, errors.Join(err, s.db.DropState(id), removeIfThere(s.manifest(id)))
+		}
+		return id, err
+	}
+	return id, nil
+}
+
+func (st *Stage) archive(id state.ID) error {
+	s := st.store
 	if err := fault.Point("seal/recorded"); err != nil {
-		return 0, err
+		return err
 	}
 	if err := st.tree.Save(s.manifest(id)); err != nil {
-		return 0, fmt.Errorf("record manifest of state %d: %w", id, err)
+		return fmt.Errorf("record manifest of state %d: %w", id, err)
 	}
 	if err := activate.Seal(st.Usr(), id); err != nil {
-		return 0, fmt.Errorf("seal state %d: %w", id, err)
+		return fmt.Errorf("seal state %d: %w", id, err)
 	}
 	if err := fault.Point("seal/sealed"); err != nil {
-		return 0, err
+		return err
 	}
 	if err := os.Rename(st.dir, filepath.Dir(s.trees.Archive(id))); err != nil {
-		return 0, fmt.Errorf("archive state %d: %w", id, err)
+		return fmt.Errorf("archive state %d: %w", id, err)
 	}
 	st.dir = ""
-	return id, atomicfile.SyncDir(s.path("root"))
-}
-
-// SpaceError says how much a transaction needs.
-type SpaceError struct {
-	Where      string
-	Need, Have uint64 // bytes
-}
-
-func (e *SpaceError) Error() string {
-	return fmt.Sprintf("no space on %s: need %d bytes, have %d", e.Where, e.Need, e.Have)
-}
-
-// Unwrap makes it a refusal: nothing was changed.
-func (e *SpaceError) Unwrap() error { return ErrRefused }
-
-// Hint says what helps.
-func (e *SpaceError) Hint() string { return "remove old states or other files from that file system" }
-
-// entryCost is what one more name costs at the most where it is dearest: a
-// folder's own block. A link costs a directory entry, far less.
-const entryCost = 4096
-
-func (s *Store) checkSpace(t *tree.Tree) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(s.path(), &fs); err != nil {
-		return fmt.Errorf("ask for free space: %w", err)
+	if err := fault.Point("seal/archived"); err != nil {
+		return err
 	}
-	need := uint64(0)
-	for _, e := range t.Entries {
-		if e.IsDir() {
-			need += entryCost
-		}
-	}
-	if have := fs.Bavail * uint64(fs.Bsize); have < need {
-		return &SpaceError{s.path(), need, have}
-	}
-	return nil
+	return atomicfile.SyncDir(s.path("root"))
 }

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,17 +29,22 @@ type Store struct {
 	lock   *lock // nil in a view
 }
 
+// Access says how a store is opened for writing.
+type Access struct {
+	Command string              // what others are told when they find the root locked
+	Waiting func(holder string) // called once if somebody else writes; nil: do not wait
+}
+
 // Open opens the store of root for writing, making it when there is none, and
-// puts right what a crash left. It holds the root's lock until Close; command
-// is what others are told when they find it locked. The repairs are returned as
-// lines for the user.
-func Open(root, command string) (*Store, []string, error) {
-	for _, dir := range []string{"root", "packages", "manifests", "assets", "db"} {
+// puts right what a crash left. It holds the root's lock until Close. The
+// repairs are returned as lines for the user.
+func Open(ctx context.Context, root string, a Access) (*Store, []string, error) {
+	for _, dir := range []string{"root", "packages", "manifests", "assets", "db", "cache/downloads"} {
 		if err := os.MkdirAll(filepath.Join(root, Home, dir), 0o755); err != nil {
 			return nil, nil, fmt.Errorf("prepare store: %w", err)
 		}
 	}
-	held, err := acquire(filepath.Join(root, Home, "lock"), command)
+	held, err := acquire(ctx, filepath.Join(root, Home, "lock"), a.Command, a.Waiting)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -134,15 +140,17 @@ func (s *Store) recover() ([]string, error) {
 }
 
 // dropGhosts forgets states whose tree never came: the row is written before
-// the tree is sealed, and the power may go in between.
+// the tree is sealed, and the power may go in between. While it cannot be read
+// which state the live tree is, a state with a manifest may be that one.
 func (s *Store) dropGhosts() (lines []string, err error) {
 	all, err := s.db.States()
 	if err != nil {
 		return nil, err
 	}
-	live, _ := s.Active()
+	live, err := s.Active()
+	unsure := err != nil && !s.EmptyUsr()
 	for _, one := range all {
-		if one.ID == live || exists(s.path("root", one.ID.String())) {
+		if one.ID == live || exists(s.path("root", one.ID.String())) || unsure && exists(s.manifest(one.ID)) {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("forgot state %d: it was never finished", one.ID))
@@ -186,3 +194,6 @@ func (s *Store) States() ([]state.State, error) { return s.db.States() }
 
 // State is one recorded state, or state.ErrNotFound.
 func (s *Store) State(id state.ID) (state.State, error) { return s.db.State(id) }
+
+// Package is one package that was ever unpacked, or state.ErrNotFound.
+func (s *Store) Package(id string) (state.Package, error) { return s.db.Package(id) }

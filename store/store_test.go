@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -20,9 +21,9 @@ func TestStatesAreWholeTrees(t *testing.T) {
 	m := newMachine(t)
 	base := m.unpack(testutil.Stone{Name: "base", Files: testutil.Tree{
 		"bin/tool": "0755:#!/bin/sh\n", "bin/other": "-> tool", "share/empty/": "0700:", "share/zero": "", "bin/su": "4755:setuid"}})
-	first := m.make(store.Request{Add: base})
+	first := m.make(request{add: base})
 	m.activate(first)
-	second := m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "nano", Files: testutil.Tree{"bin/nano": "0755:editor"}})})
+	second := m.make(request{add: m.unpack(testutil.Stone{Name: "nano", Files: testutil.Tree{"bin/nano": "0755:editor"}})})
 
 	if got := testutil.List(t, filepath.Join(m.root, "usr")); cmp.Diff([]string{
 		".stateID -rw-r--r-- \"1\"", "bin drwxr-xr-x", "bin/other -> tool", "bin/su urwxr-xr-x \"setuid\"",
@@ -37,8 +38,8 @@ func TestStatesAreWholeTrees(t *testing.T) {
 
 func TestUnchangedFilesAreOneInode(t *testing.T) {
 	m := newMachine(t)
-	m.activate(m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "same"}})}))
-	second := m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "b", Files: testutil.Tree{"bin/b": "other"}})})
+	m.activate(m.make(request{add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "same"}})}))
+	second := m.make(request{add: m.unpack(testutil.Stone{Name: "b", Files: testutil.Tree{"bin/b": "other"}})})
 	live, err := os.Stat(filepath.Join(m.root, "usr/bin/a"))
 	if err != nil {
 		t.Fatal(err)
@@ -53,8 +54,8 @@ func TestUnchangedFilesAreOneInode(t *testing.T) {
 // that ships a common content setuid must get a file of its own.
 func TestSetuidTwinLeavesOtherStatesAlone(t *testing.T) {
 	m := newMachine(t)
-	m.activate(m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "0755:program"}})}))
-	twin := m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "evil", Files: testutil.Tree{"bin/evil": "4755:program"}})})
+	m.activate(m.make(request{add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "0755:program"}})}))
+	twin := m.make(request{add: m.unpack(testutil.Stone{Name: "evil", Files: testutil.Tree{"bin/evil": "4755:program"}})})
 	for path, want := range map[string]os.FileMode{
 		filepath.Join(m.root, "usr/bin/a"):        0o755,
 		filepath.Join(m.s.Usr(twin), "bin/a"):     0o755,
@@ -79,7 +80,7 @@ func TestOwnersAndCapabilitiesSurvive(t *testing.T) {
 	ping := stone.Layout{Path: "bin/ping", Mode: unix.S_IFREG | 0o755, UID: 7, GID: 8, Hash: stone.HashOf(body),
 		Xattrs: []stone.Xattr{{Name: "security.capability", Value: capNetRaw}}}
 	games := stone.Layout{Path: "lib/games", Mode: unix.S_IFDIR | unix.S_ISGID | 0o775, UID: 5, GID: 60}
-	m.activate(m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "ping",
+	m.activate(m.make(request{add: m.unpack(testutil.Stone{Name: "ping",
 		Files: testutil.Tree{"share/x": "pings"}, Layouts: []stone.Layout{ping, games}})}))
 	path := filepath.Join(m.root, "usr/bin/ping")
 	var st unix.Stat_t
@@ -99,11 +100,7 @@ func TestOwnersAndCapabilitiesSurvive(t *testing.T) {
 func TestConflictWritesNothing(t *testing.T) {
 	m := newMachine(t)
 	add := m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/x": "1"}}, testutil.Stone{Name: "b", Files: testutil.Tree{"bin/x": "2"}})
-	choice, err := store.Choice{}.Resolve(store.Request{Add: add})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.s.Plan(choice); err == nil || !strings.Contains(err.Error(), "a 1") || !strings.Contains(err.Error(), "b 1") {
+	if _, err := m.s.Plan(m.choose(request{add: add}), nil); err == nil || !strings.Contains(err.Error(), "a 1") || !strings.Contains(err.Error(), "b 1") {
 		t.Errorf("got %v, want a conflict that names both", err)
 	}
 	if names, _ := os.ReadDir(filepath.Join(m.root, ".moss/root")); len(names) != 0 {
@@ -116,7 +113,7 @@ func TestHostilePathIsRefusedBeforeAnythingIsVisible(t *testing.T) {
 	body := []byte("root::0:0::/:/bin/sh\n")
 	evil := testutil.Stone{Name: "evil", Files: testutil.Tree{"share/cover": string(body)},
 		Layouts: []stone.Layout{{Path: "../etc/passwd", Mode: unix.S_IFREG | 0o644, Hash: stone.HashOf(body)}}}
-	_, err := m.s.Unpack(t.Context(), []string{evil.Write(t, t.TempDir())})
+	_, err := m.tryUnpack(evil)
 	if err == nil || !strings.Contains(err.Error(), "evil") || !strings.Contains(err.Error(), "../etc/passwd") {
 		t.Errorf("got %v, want a refusal that names package and path", err)
 	}
@@ -136,7 +133,7 @@ func TestDamagedStoneLeavesNothing(t *testing.T) {
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.s.Unpack(t.Context(), []string{file}); err == nil {
+	if _, err := m.unpackFiles(store.File{Path: file}); err == nil {
 		t.Fatal("a damaged stone was unpacked")
 	}
 	if found, _ := filepath.Glob(filepath.Join(m.root, ".moss/assets/*/*")); len(found) != 0 {
@@ -146,14 +143,14 @@ func TestDamagedStoneLeavesNothing(t *testing.T) {
 
 func TestReopenDropsWhatACutLeft(t *testing.T) {
 	m := newMachine(t)
-	m.activate(m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}})}))
-	ghost := m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "b", Files: testutil.Tree{"bin/b": "b"}})})
+	m.activate(m.make(request{add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}})}))
+	ghost := m.make(request{add: m.unpack(testutil.Stone{Name: "b", Files: testutil.Tree{"bin/b": "b"}})})
 	// As if the power had gone between the row and the rename, in a blit, and
 	// between the two renames of an exchange.
 	if err := os.Rename(filepath.Join(m.root, ".moss/root", ghost.String()), filepath.Join(m.root, ".moss/root/.stage-x")); err != nil {
 		t.Fatal(err)
 	}
-	third := m.make(store.Request{})
+	third := m.make(request{})
 	if err := os.Rename(filepath.Join(m.root, ".moss/root", third.String()), filepath.Join(m.root, ".moss/root/1")); err != nil {
 		t.Fatal(err)
 	}
@@ -170,14 +167,14 @@ func TestReopenDropsWhatACutLeft(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].ID != 1 || all[1].ID != 3 {
 		t.Errorf("got states %v, %v, want 1 and 3", all, err)
 	}
-	if next := m.make(store.Request{}); next != 4 {
+	if next := m.make(request{}); next != 4 {
 		t.Errorf("got id %d, want 4: a number is never used twice", next)
 	}
 }
 
 func TestLockNamesItsHolder(t *testing.T) {
 	m := newMachine(t)
-	_, _, err := store.Open(m.root, "second")
+	_, _, err := store.Open(t.Context(), m.root, store.Access{Command: "second"})
 	var locked *store.LockedError
 	if !errors.As(err, &locked) || !strings.Contains(err.Error(), "test (process") {
 		t.Errorf("got %v, want a LockedError that names the first", err)
@@ -186,8 +183,8 @@ func TestLockNamesItsHolder(t *testing.T) {
 
 func TestWithdraw(t *testing.T) {
 	m := newMachine(t)
-	m.activate(m.make(store.Request{Add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}})}))
-	second := m.make(store.Request{})
+	m.activate(m.make(request{add: m.unpack(testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}})}))
+	second := m.make(request{})
 	if err := m.s.Withdraw(second); err != nil {
 		t.Fatal(err)
 	}
@@ -199,5 +196,81 @@ func TestWithdraw(t *testing.T) {
 	}
 	if repairs := m.reopen(); len(repairs) != 0 {
 		t.Errorf("something was left to repair: %v", repairs)
+	}
+}
+
+// TestWaitForTheLock: a writer that waits is told who holds the root, gets it
+// as soon as it is free, and gives up when it is told to.
+func TestWaitForTheLock(t *testing.T) {
+	m := newMachine(t)
+	told := make(chan string, 2)
+	access := store.Access{Command: "second", Waiting: func(holder string) { told <- holder }}
+	hurried, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := store.Open(hurried, m.root, access)
+		failed <- err
+	}()
+	if holder := <-told; !strings.Contains(holder, "test (process") {
+		t.Errorf("holder is %q", holder)
+	}
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the wait called off", err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		s, _, err := store.Open(t.Context(), m.root, access)
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	<-told
+	if err := m.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("the lock was free, got %v", err)
+	}
+}
+
+// TestAStoneThatIsNotTheOneAskedFor: what an index promised is what is unpacked,
+// or nothing is.
+func TestAStoneThatIsNotTheOneAskedFor(t *testing.T) {
+	m := newMachine(t)
+	path := testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}}.Write(t, t.TempDir())
+	_, err := m.unpackFiles(store.File{Path: path, ID: strings.Repeat("0", 64)})
+	var changed *store.ChangedError
+	if !errors.As(err, &changed) || !errors.Is(err, store.ErrRefused) {
+		t.Errorf("got %v, want a ChangedError that is a refusal", err)
+	}
+}
+
+// TestSpaceIsCheckedForThePeak: contents, folders, empty files and records are
+// all counted before anything is written.
+func TestSpaceIsCheckedForThePeak(t *testing.T) {
+	m := newMachine(t)
+	path := testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": strings.Repeat("x", 10_000), "share/empty": "", "lib/b": "b"}}.Write(t, t.TempDir())
+	fresh, err := store.Prepare(t.Context(), []store.File{{Path: path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh[0].Close()
+	planned, err := m.s.Plan(store.Choice{Packages: []store.Chosen{{Package: fresh[0].Package}}}, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	need, err := m.s.Needs(planned, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if need.Files != 2 || need.Bytes != 10_001 || need.Nodes != 2+3+1 || need.Total < 12288+4096+4*4096 {
+		t.Errorf("got %+v", need)
+	}
+	need.Total = 1 << 62
+	var full *store.SpaceError
+	if err := m.s.CheckSpace(need); !errors.As(err, &full) || full.Unit != "bytes" || !errors.Is(err, store.ErrRefused) {
+		t.Errorf("got %v, want a SpaceError", err)
 	}
 }

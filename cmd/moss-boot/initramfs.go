@@ -21,9 +21,7 @@ func newInitramfsCommand() *cobra.Command {
 		Use:   "initramfs",
 		Short: "Build the early-boot image, or list what one holds",
 		Args:  ui.Arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.Join(cmd.Help(), ui.Usagef("initramfs needs a verb"))
-		},
+		RunE:  ui.NeedsVerb,
 	}
 	cmd.AddCommand(newInitramfsBuildCommand(), newInitramfsListCommand())
 	return cmd

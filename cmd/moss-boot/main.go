@@ -24,6 +24,6 @@ the menu holds. Entries and files of other systems are never touched.
 
 ` + system.ExitCodes,
 	})
-	root.AddCommand(newListCommand(), newSyncCommand(), newInitramfsCommand())
-	return root
+	root.AddCommand(newListCommand(), newSyncCommand(), newInitramfsCommand(), newCompletionCommand(), newGenerateCommand())
+	return withCompletions(root)
 }

@@ -13,11 +13,7 @@ import (
 
 func options(cmd *cobra.Command, esp string) system.Options {
 	s := ui.Read(cmd)
-	return system.Options{Root: s.Root, ESP: esp, Command: cmd.CommandPath(), Now: time.Now(), Log: func(line string) {
-		if s.Verbose {
-			fmt.Fprintln(s.Err, "moss-boot: "+line)
-		}
-	}}
+	return system.Options{Root: s.Root, ESP: esp, Command: cmd.CommandPath(), Now: time.Now(), Log: ui.Logger(s, "moss-boot")}
 }
 
 func espFlag(cmd *cobra.Command) *string {
@@ -80,7 +76,8 @@ func newSyncCommand() *cobra.Command {
 		Short: "Make the boot menu match the states",
 		Long: `Sync writes an entry for each of the five newest states, and for the live and
 pinned ones, with the kernels and initrds they need, and removes those of states
-that are gone. A second run writes nothing.
+that are gone. A second run writes nothing. A dry run takes no lock, and any user
+who may read $BOOT can make it.
 
 ` + system.ExitCodes,
 		Example: "  moss-boot sync --dry-run",
@@ -88,10 +85,15 @@ that are gone. A second run writes nothing.
 	}
 	esp := espFlag(cmd)
 	dry := cmd.Flags().Bool("dry-run", false, "say what would change, and change nothing")
+	wait := cmd.Flags().Bool("wait", false, "wait while another process changes the same root, instead of giving up")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opt := options(cmd, *esp)
-		opt.DryRun = *dry
-		done, err := system.SyncMenu(opt)
+		opt.Wait = *wait
+		sync := system.SyncMenu
+		if *dry {
+			sync = system.PlanMenu
+		}
+		done, err := sync(cmd.Context(), opt)
 		if err != nil {
 			return err
 		}

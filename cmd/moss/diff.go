@@ -58,7 +58,7 @@ func printChanges(s ui.Settings, prefix string, c system.Changes) {
 		names []string
 	}{{"+", c.Added}, {"-", c.Removed}, {"~", c.Changed}} {
 		for _, name := range part.names {
-			fmt.Fprintln(s.Out, part.sign, prefix+name)
+			fmt.Fprintln(s.Out, part.sign, prefix+ui.Printable(name))
 		}
 	}
 }

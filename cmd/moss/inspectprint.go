@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -103,13 +102,5 @@ func modeText(mode uint32) string {
 	return string(text)
 }
 
-// printable keeps a hostile text from speaking to the terminal: escape
-// sequences could hide what the rest of the output says.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable is ui.Printable, which all that comes out of a file goes through.
+func printable(s string) string { return ui.Printable(s) }

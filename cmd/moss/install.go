@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,23 +12,42 @@ import (
 func newInstallCommand() *cobra.Command {
 	var without []string
 	cmd := &cobra.Command{
-		Use:     "install FILE.stone ...",
+		Use:     "install NAME|kind(name)|FILE.stone ...",
 		Aliases: []string{"it"},
 		Short:   "Make a new state: the current selection and these packages",
-		Long: `Install unpacks stone files into the store, makes a new state of the current
-selection and them, writes its boot entry and makes it the live /usr. A package
-of the same name is replaced.
+		Long: `Install finds packages in the repositories by name or by what they provide, or
+takes stone files, with everything they need; downloads and unpacks them; makes
+a new state of the current selection and them; writes its boot entry; and makes
+it the live /usr. A file replaces the package of its name. What is installed by
+name already stays as it is; sync brings newer versions.
+
+A word that ends in .stone or holds a slash is a file; kind(name) is one of
+soname pkgconfig interpreter cmake python binary sysbinary pkgconfig32.
 
 ` + system.ExitCodes,
-		Example: "  moss install nano-7.2-1-1-x86_64.stone --comment 'an editor'",
+		Example: "  moss install nano 'binary(jq)' ./tool-1.0-1-1-x86_64.stone --comment 'editors'",
 		Args:    ui.Arguments(cobra.MinimumNArgs(1)),
 	}
 	cmd.Flags().StringSliceVar(&without, "without", nil, "take these `NAMES` away in the same transaction")
 	options := transactionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return transact(cmd, options(cmd), system.Change{Stones: args, Remove: without})
+		change := system.Change{Remove: without}
+		for _, word := range args {
+			if isFile(word) {
+				change.Stones = append(change.Stones, word)
+			} else {
+				change.Install = append(change.Install, word)
+			}
+		}
+		return transact(cmd, options, change)
 	}
 	return cmd
+}
+
+// isFile tells files from names, which never hold a slash; kind(name) may:
+// interpreter(/usr/lib/ld.so).
+func isFile(word string) bool {
+	return strings.HasSuffix(word, ".stone") || strings.Contains(word, "/") && !strings.HasSuffix(word, ")")
 }
 
 func newRemoveCommand() *cobra.Command {
@@ -40,7 +57,7 @@ func newRemoveCommand() *cobra.Command {
 		Short:   "Make a new state without these packages and what only they needed",
 		Long: `Remove makes a new state of the current selection without the named packages
 and without those that nothing else needs and nobody asked for. What another
-package needs is not removed unless --force is given.
+package needs is not removed unless --force is given. No repository is asked.
 
 ` + system.ExitCodes,
 		Example: "  moss remove nano",
@@ -48,78 +65,42 @@ package needs is not removed unless --force is given.
 	}
 	options := transactionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return transact(cmd, options(cmd), system.Change{Remove: args})
+		return transact(cmd, options, system.Change{Remove: args})
 	}
 	return cmd
 }
 
-// transactionFlags adds what every verb that makes a state takes, and returns
-// how to read it once the command line is parsed.
-func transactionFlags(cmd *cobra.Command) func(*cobra.Command) system.Options {
-	flags := cmd.Flags()
-	dry := flags.Bool("dry-run", false, "say what would change, and change nothing")
-	next := flags.Bool("next-boot", false, "make the state current at the next boot, not now")
-	force := flags.Bool("force", false, "make the state even if it would not boot or lacks dependencies")
-	comment := flags.String("comment", "", "`TEXT` to remember the state by")
-	menu := menuFlags(cmd)
-	return func(cmd *cobra.Command) system.Options {
-		opt := menu(cmd)
-		opt.DryRun, opt.NextBoot, opt.Force, opt.Comment = *dry, *next, *force, *comment
-		return opt
-	}
-}
+func newSyncCommand() *cobra.Command {
+	var change system.Change
+	var file string
+	cmd := &cobra.Command{
+		Use:     "sync",
+		Aliases: []string{"sy"},
+		Short:   "Bring every package to the version of the repositories",
+		Long: `Sync makes a new state in which each package has the build that the repository
+of the highest priority offers. Nothing is replaced by an older build unless
+--downgrade is given; packages of no repository stay. With --import the selection
+becomes that of a file which moss state export wrote.
 
-// menuFlags adds what every verb that may write the boot menu takes.
-func menuFlags(cmd *cobra.Command) func(*cobra.Command) system.Options {
-	noBoot := cmd.Flags().Bool("no-boot", false, "leave the boot menu alone")
-	esp := cmd.Flags().String("esp", "", "the `DIR` where $BOOT (ESP or XBOOTLDR) is mounted; found by itself if not given")
-	return func(cmd *cobra.Command) system.Options {
-		s := ui.Read(cmd)
-		return system.Options{Root: s.Root, ESP: *esp, NoBoot: *noBoot, Command: cmd.CommandPath(),
-			Now: time.Now(), Log: logger(s)}
+` + system.ExitCodes,
+		Example: "  moss sync -u --dry-run",
+		Args:    ui.Arguments(cobra.NoArgs),
 	}
-}
-
-func logger(s ui.Settings) func(string) {
-	return func(line string) {
-		warning := strings.HasPrefix(line, "warning: ") || strings.HasPrefix(line, "recovered: ")
-		if s.Verbose || warning && !s.Quiet {
-			fmt.Fprintln(s.Err, "moss: "+line)
+	cmd.Flags().BoolVarP(&change.Refresh, "update", "u", false, "fetch the indexes of the repositories first")
+	cmd.Flags().BoolVar(&change.Downgrade, "downgrade", false, "take older builds too where the repositories have no newer one")
+	cmd.Flags().StringVar(&file, "import", "", "make the selection that of `FILE`")
+	options := transactionFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if file == "" {
+			change.Upgrade = true
+			return transact(cmd, options, change)
 		}
-	}
-}
-
-func transact(cmd *cobra.Command, opt system.Options, change system.Change) error {
-	s := ui.Read(cmd)
-	result, err := system.Transact(cmd.Context(), opt, change)
-	if err != nil && system.ExitCode(err) != system.ExitLate {
-		return err
-	}
-	if s.JSON {
-		if jsonErr := ui.JSON(s.Out, result); jsonErr != nil {
-			return jsonErr
+		selection, err := system.ReadSelection(file)
+		if err != nil {
+			return err
 		}
-	} else if !s.Quiet {
-		report(s, opt, result)
+		change.Selection = &selection
+		return transact(cmd, options, change)
 	}
-	return err
-}
-
-func report(s ui.Settings, opt system.Options, r system.Result) {
-	for _, name := range r.Added {
-		fmt.Fprintln(s.Out, "  + "+name)
-	}
-	for _, name := range r.Removed {
-		fmt.Fprintln(s.Out, "  - "+name)
-	}
-	if opt.DryRun {
-		fmt.Fprintf(s.Out, "would make a state of %d paths; nothing was changed but the store (%d files, %s)\n", r.Paths, r.Files, ui.Bytes(r.Bytes))
-		return
-	}
-	when := "now"
-	if opt.NextBoot {
-		when = "at the next boot"
-	}
-	fmt.Fprintf(s.Out, "state %d is current %s: %d paths, %d new files (%s) in the store; %s\n",
-		r.ID, when, r.Paths, r.Files, ui.Bytes(r.Bytes), r.Boot)
+	return cmd
 }

@@ -9,11 +9,20 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/ui"
+	"moss/store/trigger"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	if trigger.Sandboxed(os.Args) {
+		trigger.RunSandboxed()
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
-func run(args []string) int { return ui.Main(newRootCommand(), args, system.ExitCode) }
+func run(args []string) int {
+	root := newRootCommand()
+	return ui.Main(root, ui.Expand(root, shortForms(), args), system.ExitCode)
+}
 
 func newRootCommand() *cobra.Command {
 	root := ui.Root(&cobra.Command{
@@ -25,7 +34,9 @@ and can be made current again.
 
 ` + system.ExitCodes,
 	})
-	root.AddCommand(newInstallCommand(), newRemoveCommand(), newStateCommand(),
-		newPackCommand(), newInspectCommand(), newExtractCommand())
-	return root
+	root.AddCommand(newInstallCommand(), newRemoveCommand(), newSyncCommand(), newFetchCommand(), newStateCommand(), newStatusCommand(),
+		newListCommand(), newSearchCommand(), newInfoCommand(), newFilesCommand(), newOwnerCommand(), newRepoCommand(),
+		newIndexCommand(), newKeygenCommand(), newPackCommand(), newInspectCommand(), newExtractCommand(), newTriggerCommand(),
+		newCompletionCommand(), newGenerateCommand())
+	return withCompletions(root)
 }

@@ -15,14 +15,13 @@ import (
 func newStateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
-		Short: "List, compare and switch between states",
+		Short: "List, compare, switch between, verify and remove states",
 		Args:  ui.Arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.Join(cmd.Help(), ui.Usagef("state needs a verb"))
-		},
+		RunE:  ui.NeedsVerb,
 	}
 	cmd.AddCommand(newStateListCommand(), newStateActiveCommand(), newStateShowCommand(),
-		newStateDiffCommand(), newStateActivateCommand())
+		newStateDiffCommand(), newStateActivateCommand(), newStateVerifyCommand(), newStateRemoveCommand(), newStatePruneCommand(),
+		newStatePinCommand(), newStateUnpinCommand(), newStateExportCommand(), newAdoptCommand())
 	return cmd
 }
 
@@ -52,7 +51,7 @@ func newStateListCommand() *cobra.Command {
 			for _, one := range all {
 				rows = append(rows, stateRow(one))
 			}
-			return ui.Table(s.Out, []string{"STATE", "CREATED", "ACTIVE", "BOOTED", "DEFAULT", "BOOTABLE", "FAILED", "PACKAGES", "SUMMARY"}, rows)
+			return ui.Table(s.Out, []string{"STATE", "CREATED", "ACTIVE", "BOOTED", "DEFAULT", "PINNED", "BOOTABLE", "FAILED", "PACKAGES", "SUMMARY"}, rows)
 		},
 	}
 }
@@ -66,15 +65,16 @@ func stateRow(s system.StateInfo) []string {
 	if s.Comment != "" {
 		summary += " (" + s.Comment + ")"
 	}
-	return []string{s.ID.String(), s.Created.Format("2006-01-02 15:04"), ui.Mark(s.Active), ui.Mark(s.Booted), ui.Mark(s.Default),
+	return []string{s.ID.String(), s.Created.Format("2006-01-02 15:04"), ui.Mark(s.Active), ui.Mark(s.Booted), ui.Mark(s.Default), ui.Mark(s.Pinned),
 		bootable, ui.Mark(s.Failed != ""), fmt.Sprint(len(s.Packages)), summary}
 }
 
 func newStateActiveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "active",
-		Short: "Print the number of the live state",
-		Args:  ui.Arguments(cobra.NoArgs),
+		Use:     "active",
+		Short:   "Print the number of the live state",
+		Example: "  moss state active",
+		Args:    ui.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := ui.Read(cmd)
 			id, err := system.Active(s.Root)
@@ -141,7 +141,7 @@ func showState(s ui.Settings, one system.StateInfo) error {
 		return err
 	}
 	for _, name := range one.Packages {
-		fmt.Fprintln(s.Out, "  "+name)
+		fmt.Fprintln(s.Out, "  "+ui.Printable(name))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func marks(one system.StateInfo) []string {
 	for _, mark := range []struct {
 		word string
 		set  bool
-	}{{"booted", one.Booted}, {"default", one.Default}, {"pinned", one.Pinned}} {
+	}{{"booted", one.Booted}, {"default", one.Default}, {"chosen for the next boot", one.OneShot}, {"pinned", one.Pinned}} {
 		if mark.set {
 			all = append(all, mark.word)
 		}
@@ -184,10 +184,10 @@ exchanges its tree with the live /usr. Nothing is downloaded or copied.
 			return err
 		}
 		result, err := system.Activate(cmd.Context(), opt, id)
-		if err != nil {
+		if err != nil && system.ExitCode(err) != system.ExitLate {
 			return err
 		}
-		return reportActivation(ui.Read(cmd), opt, result)
+		return errors.Join(err, reportActivation(ui.Read(cmd), opt, result))
 	}
 	return cmd
 }

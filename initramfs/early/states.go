@@ -20,15 +20,17 @@ func (b *Boot) recoverNames() error {
 	return nil
 }
 
-// makeLinks makes root links that are missing, which a root that was filled
-// with states and never booted lacks. A failure shows when init is executed, or
-// never: not every link is needed.
+// makeLinks puts root links right that are missing or fit another tree: on a
+// root that was filled with states and never booted, and after a cut between an
+// exchange and its links, which leaves nothing else to do. So it looks at every
+// boot of a state, and writes only what is wrong. A failure shows when init is
+// executed, or never: not every link is needed.
 func (b *Boot) makeLinks() error {
-	if b.report.Wanted == 0 && !b.report.Fallback {
+	if b.report.Activated == 0 {
 		return nil
 	}
-	missing := b.states().MissingLinks()
-	if len(missing) == 0 {
+	wrong := b.states().WrongLinks()
+	if len(wrong) == 0 {
 		return nil
 	}
 	err := b.mounted.writable()
@@ -39,8 +41,8 @@ func (b *Boot) makeLinks() error {
 		b.console.warnf("links into /usr could not be made: %v", err)
 		return nil
 	}
-	for _, name := range missing {
-		b.console.infof("/%s was missing and is a link into /usr now", name)
+	for _, link := range wrong {
+		b.console.infof("%s", link)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (d *Diff) fill(s *store.Store) error {
 func byName(c store.Choice) map[string]state.Package {
 	all := map[string]state.Package{}
 	for _, p := range c.Packages {
-		all[p.Meta.Name] = p
+		all[p.Meta.Name] = p.Package
 	}
 	return all
 }
@@ -70,7 +70,7 @@ func comparePackages(from, to map[string]state.Package) Changes {
 		if old, had := from[name]; !had {
 			c.Added = append(c.Added, p.Label())
 		} else if old.ID != p.ID {
-			c.Changed = append(c.Changed, old.Label()+" -> "+p.Label())
+			c.Changed = append(c.Changed, fmt.Sprintf("%s %s -> %s", name, Build(&old.Meta), Build(&p.Meta)))
 		}
 	}
 	for name, p := range from {

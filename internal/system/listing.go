@@ -31,11 +31,16 @@ func ReadMenu(opt Options) (Menu, error) {
 	if err != nil {
 		return Menu{}, err
 	}
-	m, err := readMenu(s, opt)
+	rows, err := s.States()
+	if err != nil {
+		return Menu{}, errors.Join(err, s.Close())
+	}
+	m, err := menuOf(s, opt, rows)
 	return m, errors.Join(err, s.Close())
 }
 
-func readMenu(s *store.Store, opt Options) (Menu, error) {
+// menuOf reads the names on $BOOT; what is in the files it does not look at.
+func menuOf(s *store.Store, opt Options, rows []state.State) (Menu, error) {
 	boot, err := esp.Find(opt.Root, opt.ESP)
 	if err != nil {
 		return Menu{}, err
@@ -44,11 +49,11 @@ func readMenu(s *store.Store, opt Options) (Menu, error) {
 	if err != nil {
 		return Menu{}, err
 	}
-	found, err := bootloader.Scan(boot, token)
+	found, err := bootloader.Look(boot, token)
 	if err != nil {
 		return Menu{}, err
 	}
-	marks, err := marksOf(s, opt)
+	marks, err := marksOf(s, opt, rows)
 	if err != nil {
 		return Menu{}, err
 	}
@@ -64,11 +69,7 @@ func readMenu(s *store.Store, opt Options) (Menu, error) {
 	return m, nil
 }
 
-func marksOf(s *store.Store, opt Options) (bootloader.Marks, error) {
-	rows, err := s.States()
-	if err != nil {
-		return bootloader.Marks{}, err
-	}
+func marksOf(s *store.Store, opt Options, rows []state.State) (bootloader.Marks, error) {
 	live, _ := s.Active()
 	marks := bootloader.Marks{Booted: uint64(bootedState(opt.Root, live))}
 	for _, row := range rows {
@@ -90,13 +91,4 @@ func marksOf(s *store.Store, opt Options) (bootloader.Marks, error) {
 		marks.Vars = vars
 	}
 	return marks, nil
-}
-
-// defaultState is the state of the menu's default entry, 0 if that cannot be said.
-func defaultState(s *store.Store, opt Options) state.ID {
-	m, err := readMenu(s, opt)
-	if err != nil {
-		return 0
-	}
-	return state.ID(m.Default)
 }

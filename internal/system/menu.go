@@ -12,7 +12,6 @@ import (
 	"moss/internal/atomicfile"
 	"moss/internal/fault"
 	"moss/store"
-	"moss/store/activate"
 	"moss/store/state"
 )
 
@@ -26,13 +25,10 @@ type Synced struct {
 
 // SyncMenu makes the boot menu of a root match its states. A second run writes
 // nothing.
-func SyncMenu(opt Options) (Synced, error) {
-	s, repairs, err := store.Open(opt.Root, opt.Command)
+func SyncMenu(ctx context.Context, opt Options) (Synced, error) {
+	s, err := openStore(ctx, opt)
 	if err != nil {
 		return Synced{}, err
-	}
-	for _, line := range repairs {
-		opt.Log("recovered: " + line)
 	}
 	opt.keepDefault = true
 	done, err := syncMenu(s, opt)
@@ -106,24 +102,7 @@ func wanted(s *store.Store, opt Options) (bootloader.Want, error) {
 	if err != nil {
 		return bootloader.Want{}, err
 	}
-	rows, err := s.States()
-	if err != nil {
-		return bootloader.Want{}, err
-	}
-	live, _ := s.Active() // an unsealed /usr is no state; nothing is live then
-	w := bootloader.Want{Token: token, MachineID: machineID(opt.Root), Active: uint64(live),
-		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default)}
-	for _, row := range rows {
-		if says, err := activate.LiveID(s.Usr(row.ID)); err != nil || says != row.ID {
-			continue // a tree that is not whole is never offered
-		}
-		one, err := bootState(opt.Root, row, s.Usr(row.ID))
-		if err != nil {
-			return bootloader.Want{}, err
-		}
-		w.States = append(w.States, one)
-	}
-	return w, nil
+	return wantedAs(s, opt, token)
 }
 
 // bootState is a state as the boot loader needs it. A tree without a kernel
@@ -152,7 +131,7 @@ func bootState(root string, row state.State, usr string) (bootloader.State, erro
 // back to a state of the menu and cannot read $BOOT, whose file system it may
 // not know.
 func listForEarlyBoot(s *store.Store, boot esp.Boot, want bootloader.Want) error {
-	found, err := bootloader.Scan(boot, want.Token)
+	found, err := bootloader.Look(boot, want.Token)
 	if err != nil {
 		return err
 	}
@@ -174,7 +153,7 @@ func listForEarlyBoot(s *store.Store, boot esp.Boot, want bootloader.Want) error
 // changed. The number is a guess, the sizes are not.
 func (t *transaction) room(context.Context) error {
 	if t.opt.NoBoot {
-		return nil
+		return t.dryRun()
 	}
 	want, err := wanted(t.store, t.opt)
 	if err != nil {
@@ -190,15 +169,31 @@ func (t *transaction) room(context.Context) error {
 		return err
 	}
 	want.States = append(want.States, staged)
+	if len(staged.Kernels) == 0 && t.opt.NextBoot {
+		return noEntry(next)
+	}
 	if len(staged.Kernels) == 0 {
 		t.opt.Log("warning: there is no kernel in this state: it gets no boot entry")
 	}
 	if !anyKernel(want) {
 		t.opt.NoBoot = true
-		return nil
+		return t.dryRun()
 	}
-	_, err = planMenu(want, t.opt)
-	return err
+	plan, err := planMenu(want, t.opt)
+	if err != nil {
+		return err
+	}
+	planned := describePlan(plan)
+	t.result.Menu, t.result.Boot = &planned, planned.String()
+	return t.dryRun()
+}
+
+// dryRun ends after the last step that changes nothing but the store.
+func (t *transaction) dryRun() error {
+	if t.opt.DryRun {
+		return errDone
+	}
+	return nil
 }
 
 // anyKernel: a root whose states have no kernel needs no $BOOT at all.
@@ -216,8 +211,9 @@ func (t *transaction) menu(context.Context) error {
 		t.result.Boot = "boot menu left alone"
 		return nil
 	}
+	t.chosen = namedDefault(t.store, t.opt)
 	done, err := syncMenu(t.store, t.opt)
-	t.result.Boot = done.String()
+	t.result.Boot, t.result.Menu = done.String(), &done
 	return err
 }
 

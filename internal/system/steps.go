@@ -4,92 +4,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"moss/store"
 	"moss/store/activate"
+	"moss/store/fetch"
 	"moss/store/state"
+	"moss/store/tree"
 )
 
-func (t *transaction) unpack(ctx context.Context) error {
-	added, err := t.store.Unpack(ctx, t.change.Stones)
+// download fetches what is not in the cache. Each file gets its name only when
+// size and hash hold, so what has its name needs no second look here; unpacking
+// hashes it once more all the same.
+func (t *transaction) download(ctx context.Context) error {
+	if t.opt.Agree != nil && !t.opt.DryRun {
+		if yes, err := t.opt.Agree(t.result); err != nil {
+			return err
+		} else if !yes {
+			return Declined()
+		}
+	}
+	// What is there already is proved once more and only fetched if it is damaged.
+	var files []fetch.File
+	for _, one := range t.fetch {
+		t.files = append(t.files, store.File{Path: one.Path, ID: one.id, Repo: one.repo})
+		files = append(files, one.File)
+	}
+	if err := t.store.CheckSpace(store.Need{Total: uint64(t.result.Download), Nodes: uint64(len(files))}); err != nil {
+		return err
+	}
+	if err := fetch.Files(ctx, files, t.opt.fetching()); err != nil {
+		return fmt.Errorf("download packages: %w", err)
+	}
+	return t.prepare(ctx)
+}
+
+// prepare opens the downloads beside the local stones, which are open already.
+func (t *transaction) prepare(ctx context.Context) error {
+	fetched, err := store.Prepare(ctx, t.files[len(t.fresh):])
+	t.fresh = append(t.fresh, fetched...)
 	if err != nil {
 		return err
 	}
-	t.added = added
-	for _, one := range added {
-		t.result.Files += one.Files
-		t.result.Bytes += one.Bytes
+	fresh := map[string]*store.Prepared{}
+	for _, one := range t.fresh {
+		fresh[one.ID] = one
+	}
+	for _, p := range t.wanted.Packages {
+		chosen := store.Chosen{Explicit: p.Explicit}
+		if one, ok := fresh[p.ID]; ok {
+			chosen.Package = one.Package
+		} else if chosen.Package, err = t.store.Package(p.ID); err != nil {
+			return err
+		}
+		if err := described(p.Repo, p.Meta, &chosen.Meta); err != nil {
+			return err
+		}
+		t.after.Packages = append(t.after.Packages, chosen)
 	}
 	return nil
-}
-
-// resolve starts from the live state. A root without one starts from nothing,
-// but a /usr that no state made is not overwritten by accident.
-func (t *transaction) resolve(context.Context) error {
-	live, err := t.store.Active()
-	switch {
-	case err == nil:
-		t.result.Previous = live
-		if t.before, err = t.store.Selected(live); err != nil {
-			return fmt.Errorf("read the live state: %w", err)
-		}
-	case !errors.Is(err, activate.ErrUnsealed):
-		return err
-	case !t.store.EmptyUsr() && !t.opt.Force:
-		return &store.RefusedError{What: "/usr holds files that no state of moss made", Advice: "start from a root without /usr, or use --force to set it aside"}
-	}
-	req := store.Request{Remove: t.change.Remove, Force: t.opt.Force}
-	for _, one := range t.added {
-		req.Add = append(req.Add, one.Package)
-	}
-	if t.after, err = t.before.Resolve(req); err != nil {
-		return err
-	}
-	t.result.Added, t.result.Removed = difference(t.before, t.after)
-	return nil
-}
-
-// difference names what one choice has and the other has not.
-func difference(before, after store.Choice) (added, removed []string) {
-	label := func(p state.Package) string { return p.Label() }
-	old, now := labels(before, label), labels(after, label)
-	for _, l := range now {
-		if !slices.Contains(old, l) {
-			added = append(added, l)
-		}
-	}
-	for _, l := range old {
-		if !slices.Contains(now, l) {
-			removed = append(removed, l)
-		}
-	}
-	return added, removed
-}
-
-func labels(c store.Choice, label func(state.Package) string) []string {
-	var all []string
-	for _, p := range c.Packages {
-		all = append(all, label(p))
-	}
-	slices.Sort(all)
-	return all
 }
 
 func (t *transaction) plan(context.Context) (err error) {
-	if t.tree, err = t.store.Plan(t.after); err != nil {
+	if t.tree, err = t.store.Plan(t.after, t.fresh); err != nil {
 		return err
 	}
 	t.result.Paths = len(t.tree.Entries)
-	if t.opt.DryRun {
-		return errDone
+	before := t.previous
+	if before == nil {
+		before = &tree.Tree{}
 	}
+	d := tree.Compare(before, t.tree)
+	t.result.Changes = Counts{len(d.Added), len(d.Removed), len(d.Changed)}
+	t.result.Reboot = rebootReasons(before, t.tree)
 	return nil
 }
 
+func (t *transaction) space(context.Context) (err error) {
+	if t.need, err = t.store.Needs(t.tree, t.fresh); err != nil {
+		return err
+	}
+	t.result.Files, t.result.Bytes, t.result.Space = t.need.Files, t.need.Bytes, t.need.Total
+	return t.store.CheckSpace(t.need)
+}
+
+func (t *transaction) unpack(ctx context.Context) error {
+	var task Task = silent{}
+	if len(t.fresh) > 0 {
+		task = t.opt.begin("unpack", t.need.Bytes, "bytes")
+	}
+	_, err := t.store.Unpack(ctx, t.fresh, func(p *store.Prepared) { task.Add(p.Content) })
+	task.Done(err)
+	return err
+}
+
 func (t *transaction) writeStage(ctx context.Context) (err error) {
-	t.stage, err = t.store.Stage(ctx, t.tree)
+	task := t.opt.begin("stage", int64(len(t.tree.Entries)), "files")
+	t.stage, err = t.store.Stage(ctx, t.tree, task.Add)
+	task.Done(err)
 	return err
 }
 
@@ -102,6 +114,7 @@ func (t *transaction) check(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("check whether the new state can boot: %w", err)
 	}
+	t.why = why
 	if why != "" && t.opt.Force {
 		t.opt.Log("warning: this state cannot boot: " + why)
 		return nil
@@ -139,19 +152,29 @@ func (t *transaction) fault() (string, error) {
 }
 
 func (t *transaction) seal(context.Context) (err error) {
+	if kernels, err := kernelVersions(t.stage.Usr()); err != nil {
+		return err
+	} else if len(kernels) == 0 && t.why == "" {
+		t.why = noKernel
+	}
 	t.result.ID, err = t.stage.Seal(state.State{Created: t.opt.Now, Summary: t.summary(),
-		Comment: t.opt.Comment, Selections: t.after.Selections()})
+		Comment: t.opt.Comment, Selections: t.after.Selections(), Fault: t.why})
 	return err
 }
+
+// noKernel is why a tree that is no system by itself is not bootable.
+const noKernel = "there is no kernel in it"
 
 // summary tells a person at the boot menu what the state was made for.
 func (t *transaction) summary() string {
 	var parts []string
-	if names := firstWords(t.result.Added); names != "" {
-		parts = append(parts, "install "+names)
-	}
-	if names := firstWords(t.result.Removed); names != "" {
-		parts = append(parts, "remove "+names)
+	for _, did := range []struct {
+		verb  string
+		names []string
+	}{{"install ", t.result.Added}, {"remove ", t.result.Removed}, {"update ", t.result.Changed}, {"keep ", t.kept}} {
+		if names := firstWords(did.names); names != "" {
+			parts = append(parts, did.verb+names)
+		}
 	}
 	if parts == nil {
 		return "no change"
@@ -173,8 +196,8 @@ func firstWords(labels []string) string {
 }
 
 func (t *transaction) exchange(context.Context) error {
-	if t.opt.NextBoot {
-		return nil
+	if err := markPending(t.opt.Root, t.result.ID); err != nil || t.opt.NextBoot {
+		return err
 	}
 	return t.store.Trees().Exchange(t.result.ID)
 }

@@ -3,6 +3,7 @@ package system_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -53,8 +54,8 @@ func TestEveryTransactionWritesItsEntry(t *testing.T) {
 func TestMenuKeepsTheNewestFive(t *testing.T) {
 	root := newRoot(t)
 	install(t, options(root), base())
-	for range 6 {
-		install(t, options(root))
+	for i := range 6 {
+		install(t, options(root), testutil.Stone{Name: "tick", Version: fmt.Sprint(i), Files: testutil.Tree{"bin/tick": fmt.Sprint(i)}})
 	}
 	menu, err := system.ReadMenu(options(root))
 	if err != nil {
@@ -108,10 +109,10 @@ func TestActivateMovesDefaultThenTree(t *testing.T) {
 	if again, err := system.Activate(t.Context(), options(root), 1); err != nil || again.Moved {
 		t.Errorf("second activation: got %+v, %v, want nothing moved", again, err)
 	}
-	if done, err := system.SyncMenu(options(root)); err != nil || len(done.Steps) != 0 {
+	if done, err := system.SyncMenu(t.Context(), options(root)); err != nil || len(done.Steps) != 0 {
 		t.Errorf("sync after activation: got %v, %v, want nothing to do", done.Steps, err)
 	}
-	install(t, options(root))
+	install(t, options(root), testutil.Stone{Name: "tick", Files: testutil.Tree{"bin/tick": "tick"}})
 	if menu, err := system.ReadMenu(options(root)); err != nil || menu.Default != 3 {
 		t.Errorf("after a new state: got default %d, %v, want 3", menu.Default, err)
 	}

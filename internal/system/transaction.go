@@ -7,48 +7,80 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"moss/internal/fault"
+	"moss/internal/ui"
 	"moss/store"
+	"moss/store/resolve"
 	"moss/store/state"
 	"moss/store/tree"
 )
 
 // Options say how a change is made.
 type Options struct {
-	Root     string
-	ESP      string    // the folder of $BOOT, or "" to find it
-	Command  string    // what others are told when they find the root locked
-	NoBoot   bool      // leave the boot menu alone
-	NextBoot bool      // make the state the next boot's, not the running system's
-	Force    bool      // accept what would not boot or lacks dependencies
-	Comment  string    // what the user says of the new state
-	Default  state.ID  // the menu's default; 0 is the newest state
-	DryRun   bool      // say what would change and change nothing
-	Now      time.Time // the time that is recorded
-	Log      func(string)
+	Root       string
+	ESP        string     // the folder of $BOOT, or "" to find it
+	Command    string     // what others are told when they find the root locked
+	Wait       bool       // wait while another process writes, instead of giving up
+	NoBoot     bool       // leave the boot menu alone
+	NoTriggers bool       // run no triggers; the system's are marked pending
+	NextBoot   bool       // make the state the next boot's, not the running system's
+	Force      bool       // accept what would not boot or lacks dependencies
+	Comment    string     // what the user says of the new state
+	Default    state.ID   // the menu's default; 0 is the newest state
+	DryRun     bool       // say what would change and change nothing
+	Now        time.Time  // the time that is recorded
+	Without    []state.ID // states that the menu no longer offers
+	Log        func(string)
+	Progress   Progress
+	// Agree is asked before anything that lasts is done; nil agrees.
+	Agree func(Result) (bool, error)
 
 	keepDefault bool // leave the menu's default as it is
 }
 
 // Change is what a user wants of a transaction.
 type Change struct {
-	Stones []string // files to install
-	Remove []string // names to take away
+	Stones    []string // files to install
+	Install   []string // names or kind(name) to install
+	Remove    []string // names to take away
+	Upgrade   bool     // bring every package to the repositories' version
+	Downgrade bool     // and those too whose build is newer than any there is
+	Refresh   bool     // fetch the indexes of the repositories first
+	Selection *Selection
 }
 
 // Result is what a transaction did.
 type Result struct {
-	ID       state.ID   `json:"state"`
-	Previous state.ID   `json:"previous"`
-	Added    []string   `json:"added"`
-	Removed  []string   `json:"removed"`
-	Paths    int        `json:"paths"`
-	Files    int        `json:"files"` // contents new to the store
-	Bytes    int64      `json:"bytes"` // their size
-	Took     []StepTime `json:"steps"`
-	Boot     string     `json:"boot"` // what the menu says, for people
+	ID       state.ID `json:"state"`
+	Previous state.ID `json:"previous"`
+	// Unchanged: the live state has this selection already, no state was made.
+	Unchanged bool     `json:"unchanged"`
+	Added     []string `json:"added"`
+	Removed   []string `json:"removed"`
+	Changed   []string `json:"changed"` // packages with another build: name from -> to
+	Paths     int      `json:"paths"`
+	Changes   Counts   `json:"changes"`  // of paths, against the previous state
+	Download  int64    `json:"download"` // bytes to fetch
+	Files     int      `json:"files"`    // contents new to the store
+	Bytes     int64    `json:"bytes"`    // their size
+	Space     uint64   `json:"space"`    // bytes of the root taken at the peak
+	Menu      *Synced  `json:"menu"`     // what changes on $BOOT
+	// Triggers is nil when none were to run.
+	Triggers *store.TriggerReport `json:"triggers"`
+	Reboot   []string             `json:"reboot"` // why the machine should be restarted
+	Notes    []string             `json:"notes"`
+	Took     []StepTime           `json:"steps"`
+	Boot     string               `json:"boot"` // what the menu says, for people
+}
+
+// Counts are numbers of paths.
+type Counts struct {
+	Added   int `json:"added"`
+	Removed int `json:"removed"`
+	Changed int `json:"changed"`
 }
 
 // StepTime is how long a named step took.
@@ -69,7 +101,9 @@ func (e *LateError) Error() string {
 func (e *LateError) Unwrap() error { return e.Err }
 
 // Hint says how to finish.
-func (e *LateError) Hint() string { return "mend the cause, then run: moss-boot sync" }
+func (e *LateError) Hint() string {
+	return "mend the cause, then run: moss trigger run --pending; moss-boot sync"
+}
 
 type step struct {
 	name string
@@ -80,62 +114,103 @@ type step struct {
 // before the step), log lines and the headings of docs/crash-safety.md.
 func steps() []step {
 	return []step{
-		{"unpack", (*transaction).unpack},
+		{"refresh", (*transaction).refresh},
 		{"resolve", (*transaction).resolve},
+		{"download", (*transaction).download},
 		{"plan", (*transaction).plan},
+		{"space", (*transaction).space},
+		{"unpack", (*transaction).unpack},
 		{"stage", (*transaction).writeStage},
+		{"triggers", (*transaction).triggers},
 		{"check", (*transaction).check},
 		{"room", (*transaction).room},
 		{"seal", (*transaction).seal},
 		{"menu", (*transaction).menu},
 		{"exchange", (*transaction).exchange},
 		{"links", (*transaction).links},
+		{"system", (*transaction).system},
 	}
 }
+
+// From this step on a signal is held until the end: the next boot is committed.
+const commit = "menu"
+
+// After this step a failure no longer takes the new state back.
+const committed = "exchange"
 
 type transaction struct {
 	opt    Options
 	change Change
 	store  *store.Store
-	added  []store.Unpacked
 
 	before, after store.Choice
+	wanted        resolve.Solution
+	kept          []string     // names that were there for others and are now asked for
+	files         []store.File // stones to unpack, local ones and downloads
+	fetch         []remote
+	fresh         []*store.Prepared
+	previous      *tree.Tree // of the live state, nil without one
 	tree          *tree.Tree
+	need          store.Need
 	stage         *store.Stage
+	why           string   // the staged tree cannot boot, "" if it can
+	chosen        state.ID // the menu's default by name before this, 0 if none
 	result        Result
 }
 
 // Transact makes a new state of the live one and a change. On an error nothing
 // that a boot or a running program sees has changed, unless it is a LateError.
 func Transact(ctx context.Context, opt Options, change Change) (Result, error) {
-	s, repairs, err := store.Open(opt.Root, opt.Command)
+	if err := fault.Point("transaction/recover"); err != nil {
+		return Result{}, err
+	}
+	if err := opt.check(); err != nil {
+		return Result{}, err
+	}
+	s, err := openStore(ctx, opt)
 	if err != nil {
 		return Result{}, err
 	}
-	for _, line := range repairs {
-		opt.Log("recovered: " + line)
-	}
 	t := &transaction{opt: opt, change: change, store: s}
+	t.result.Notes, t.result.Reboot = []string{}, []string{}
+	release := inhibit(ctx, opt)
 	err = t.run(ctx)
+	release()
+	for _, one := range t.fresh {
+		one.Close()
+	}
 	if t.stage != nil {
 		err = errors.Join(err, t.stage.Drop())
 	}
 	return t.result, errors.Join(err, s.Close())
 }
 
-// errDone ends a dry run after the last step that changes nothing visible.
-var errDone = errors.New("dry run")
+// check refuses what contradicts itself: without a boot entry nothing becomes
+// live at the next boot.
+func (o Options) check() error {
+	if o.NextBoot && o.NoBoot {
+		return &ui.UsageError{Err: errors.New("--next-boot needs a boot entry, and --no-boot writes none"), Advice: "give one of the two"}
+	}
+	return nil
+}
+
+// errDone ends a transaction early, with nothing changed and nothing wrong.
+var errDone = errors.New("done early")
 
 func (t *transaction) run(ctx context.Context) error {
-	for _, one := range steps() {
-		stopped := ctx.Err()
-		if one.name == "links" {
-			stopped = nil // the exchange has happened: a signal is held until the end
+	all := steps()
+	for i, one := range all {
+		if one.name == commit {
+			if err := ctx.Err(); err != nil {
+				return t.undo(one.name, fmt.Errorf("stopped before %s: %w", one.name, context.Cause(ctx)))
+			}
+			ctx = context.WithoutCancel(ctx)
 		}
-		if err := errors.Join(stopped, fault.Point("transaction/"+one.name)); err != nil {
+		if err := errors.Join(ctx.Err(), fault.Point("transaction/"+one.name)); err != nil {
 			return t.undo(one.name, err)
 		}
 		begun := time.Now()
+		t.opt.step(one.name, i+1, len(all))
 		err := one.run(t, ctx)
 		t.result.Took = append(t.result.Took, StepTime{one.name, time.Since(begun).Milliseconds()})
 		if errors.Is(err, errDone) {
@@ -153,22 +228,47 @@ func (t *transaction) run(ctx context.Context) error {
 // which Transact drops. Between seal and exchange the new state is taken away
 // again. After the exchange it stands.
 func (t *transaction) undo(name string, err error) error {
-	switch name {
-	case "menu", "exchange":
+	switch {
+	case name == committed && t.isLive():
+		return &LateError{t.result.ID, err}
+	case name == commit, name == committed, name == "seal" && t.result.ID != 0:
 		return errors.Join(err, t.withdraw())
-	case "links":
+	case slices.Contains([]string{"links", "system"}, name):
 		return &LateError{t.result.ID, err}
 	}
 	return err
 }
 
+// isLive: an exchange can fail after it has happened, in what makes it durable.
+func (t *transaction) isLive() bool {
+	live, err := t.store.Active()
+	return err == nil && live == t.result.ID
+}
+
+// StaysError says that a change failed after its state was made and offered at
+// boot, and that this could not be undone.
+type StaysError struct{ ID state.ID }
+
+func (e *StaysError) Error() string {
+	return fmt.Sprintf("state %d stays: its boot entry could not be taken away", e.ID)
+}
+
+// Hint says how to get rid of it.
+func (e *StaysError) Hint() string {
+	return fmt.Sprintf("the next boot may start it; when $BOOT can be written again: moss state remove %d", e.ID)
+}
+
+// withdraw takes the new state out of the menu, and away if that could be done:
+// an entry must never be without its tree.
 func (t *transaction) withdraw() error {
-	if err := t.store.Withdraw(t.result.ID); err != nil {
-		return err
+	var failed error
+	if !t.opt.NoBoot {
+		opt := t.opt
+		opt.Without = append(slices.Clone(opt.Without), t.result.ID)
+		failed = restoreMenu(t.store, opt, t.chosen)
+		if hasEntry(t.store, opt, t.result.ID) {
+			return errors.Join(&StaysError{t.result.ID}, failed)
+		}
 	}
-	if t.opt.NoBoot {
-		return nil
-	}
-	_, err := syncMenu(t.store, t.opt)
-	return err
+	return errors.Join(failed, t.store.Withdraw(t.result.ID))
 }

@@ -8,21 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 )
-
-// Table writes aligned columns; the header is left out when there are no rows
-// to stand under it.
-func Table(w io.Writer, header []string, rows [][]string) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
-	}
-	return tw.Flush()
-}
 
 // JSON writes v indented, with a line end; HTML escaping is off because file
 // names hold & and <.
@@ -59,20 +45,34 @@ func Hint(err error) string {
 	return ""
 }
 
-// Fail reports err: one line and a hint for people, one object for scripts.
+// Details are the lines with which an error explains itself further, if it can.
+func Details(err error) []string {
+	var d interface{ Lines() []string }
+	if errors.As(err, &d) {
+		return d.Lines()
+	}
+	return nil
+}
+
+// Fail reports err: one line and a hint for people, with the details between if
+// the error has any; one object for scripts.
 func Fail(w io.Writer, program string, err error, code int, asJSON bool) {
 	if asJSON {
 		report := struct {
-			Error string `json:"error"`
-			Code  int    `json:"code"`
-			Hint  string `json:"hint"`
-		}{oneLine(err.Error()), code, Hint(err)}
+			Error   string   `json:"error"`
+			Code    int      `json:"code"`
+			Hint    string   `json:"hint"`
+			Details []string `json:"details,omitempty"`
+		}{oneLine(err.Error()), code, Hint(err), Details(err)}
 		_ = JSON(w, report) // nobody is left to tell when stderr is gone
 		return
 	}
-	fmt.Fprintf(w, "%s: %s\n", program, oneLine(err.Error()))
+	fmt.Fprintf(w, "%s: %s\n", program, Printable(oneLine(err.Error())))
+	for _, line := range Details(err) {
+		fmt.Fprintf(w, "  %s\n", Printable(line))
+	}
 	if hint := Hint(err); hint != "" {
-		fmt.Fprintf(w, "  next: %s\n", hint)
+		fmt.Fprintf(w, "  next: %s\n", Printable(oneLine(hint)))
 	}
 }
 
@@ -88,12 +88,4 @@ func Bytes(n int64) string {
 		size, unit = size/1024, unit+1
 	}
 	return fmt.Sprintf("%.1f %ciB", size, "KMGTPE"[unit])
-}
-
-// Mark is "*" or nothing, for yes-or-no columns.
-func Mark(yes bool) string {
-	if yes {
-		return "*"
-	}
-	return ""
 }

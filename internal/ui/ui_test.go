@@ -46,13 +46,3 @@ func TestBytes(t *testing.T) {
 		}
 	}
 }
-
-func TestTable(t *testing.T) {
-	var out bytes.Buffer
-	if err := ui.Table(&out, []string{"A", "LONG"}, [][]string{{"1", "2"}, {"333", "4"}}); err != nil {
-		t.Fatal(err)
-	}
-	if want := "A    LONG\n1    2\n333  4\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-}

@@ -171,7 +171,7 @@ func TestCheckWithoutRootLinks(t *testing.T) {
 		must(t, os.Remove(filepath.Join(r.Dir(), name)))
 	}
 	must(t, r.Check(r.Usr(), activate.Checks{}))
-	if got := r.MissingLinks(); len(got) != 4 {
+	if got := r.WrongLinks(); len(got) != 4 {
 		t.Errorf("got %v, want the links that the check counted on", got)
 	}
 }

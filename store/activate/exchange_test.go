@@ -105,21 +105,3 @@ func TestRecoverAfterCutBetweenExchangeAndRename(t *testing.T) {
 	must(t, r.Exchange(2))
 	checkTrees(t, r, map[string]string{"usr": "tree 2", "3": "tree 3"})
 }
-
-func TestLinks(t *testing.T) {
-	r := installation(t, testutil.Tree{
-		"usr/bin/": "", "usr/lib/": "", "usr/lib32/": "", "lib": "-> elsewhere", "bin/sh": "a folder of its own",
-	})
-	if got := r.MissingLinks(); !cmp.Equal(got, []string{"sbin", "lib64", "lib32"}) {
-		t.Errorf("got %v", got)
-	}
-	must(t, r.Links())
-	for name, want := range map[string]string{"lib": "elsewhere", "lib64": "usr/lib", "lib32": "usr/lib32", "sbin": "usr/bin"} {
-		if got, err := os.Readlink(filepath.Join(r.Dir(), name)); got != want || err != nil {
-			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
-		}
-	}
-	if got, err := r.MissingLinks(), r.Links(); got != nil || err != nil {
-		t.Errorf("got %v, %v, want nothing the second time", got, err)
-	}
-}

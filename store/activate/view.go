@@ -18,6 +18,8 @@ import (
 type view struct {
 	root, usr string
 	left      int
+	inside    bool              // the tree alone: the rest of the root is not there
+	links     map[string]string // root links that have been chosen
 }
 
 const (
@@ -28,7 +30,9 @@ const (
 	maxSteps = 1 << 18
 )
 
-func newView(root, usr string) *view { return &view{root: root, usr: usr, left: maxSteps} }
+func newView(root, usr string) *view {
+	return &view{root: root, usr: usr, left: maxSteps, links: map[string]string{}}
+}
 
 // place is a path without links, as the booted system would name it.
 type place struct {
@@ -97,40 +101,87 @@ func (v *view) from(dir place, path string) (place, error) {
 	return at, nil
 }
 
-// step looks one name up; target is its text when it is a link.
+// step looks one name up; target is its text when it is a link, and of a root
+// link the text that Links will give it.
 func (v *view) step(at place, name string) (next place, target string, err error) {
 	next = place{names: append(slices.Clip(at.names), name)}
 	if v.left--; v.left < 0 {
 		return next, "", &lost{at: next, reason: "was not looked at: the tree leads through too many names", err: unix.E2BIG}
 	}
-	next.info, err = os.Lstat(v.real(next.names))
-	if errors.Is(err, fs.ErrNotExist) {
-		if target := v.standIn(next.names); target != "" {
-			return next, target, nil
-		}
-		return next, "", &lost{at: next, reason: "is missing", err: fs.ErrNotExist}
+	if v.inside && next.names[0] != "usr" {
+		return next, "", &lost{at: next, reason: "is outside of the tree", err: fs.ErrNotExist}
 	}
+	next.info, err = os.Lstat(v.real(next.names))
 	if err == nil && next.info.Mode()&fs.ModeSymlink != 0 {
 		target, err = os.Readlink(v.real(next.names))
 	}
-	if err != nil {
-		return next, "", &lost{at: next, reason: reason(err), err: err}
-	}
-	return next, target, nil
-}
-
-// standIn is where a missing root link (/bin, /lib64 …) will lead once Links
-// has made it.
-func (v *view) standIn(names []string) string {
-	if len(names) != 1 {
-		return ""
-	}
-	for _, target := range standsFor(names[0]) {
-		if info, err := os.Lstat(v.real(split(target))); err == nil && info.IsDir() {
-			return target
+	if errors.Is(err, fs.ErrNotExist) || target != "" {
+		if link, ok := v.rootLink(next.names, target); ok {
+			target = v.target(link, target)
 		}
 	}
-	return ""
+	switch {
+	case err == nil || target != "":
+		return next, target, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return next, "", &lost{at: next, reason: "is missing", err: fs.ErrNotExist}
+	}
+	return next, "", &lost{at: next, reason: reason(err), err: err}
+}
+
+// rootLink finds the row of a root link that is missing or ours, for which
+// Links will see to it that it fits the tree.
+func (v *view) rootLink(names []string, text string) (rootLink, bool) {
+	if len(names) != 1 {
+		return rootLink{}, false
+	}
+	for _, link := range rootLinks() {
+		if link.name == names[0] {
+			return link, text == "" || link.ours(text)
+		}
+	}
+	return rootLink{}, false
+}
+
+// target is the text that a root link needs for this tree. The text that it has
+// stays when it leads to the same place, or when there is no place for it at
+// all; it is "" when the link is missing.
+func (v *view) target(link rootLink, text string) string {
+	if chosen, ok := v.links[link.name]; ok {
+		return chosen
+	}
+	var texts []string
+	var places []place
+	for _, target := range link.targets {
+		if p, ok := v.folder(target); ok {
+			texts, places = append(texts, target), append(places, p)
+		}
+	}
+	chosen := text
+	if len(places) > 0 {
+		best := max(0, slices.IndexFunc(places, func(p place) bool { return v.serves(p, link) }))
+		now := slices.Index(texts, text)
+		if now < 0 || places[now].String() != places[best].String() {
+			chosen = texts[best]
+		}
+	}
+	v.links[link.name] = chosen
+	return chosen
+}
+
+// folder finds a folder of the tree. Links are followed only inside the tree:
+// where one leads that leaves it depends on the root links being chosen.
+func (v *view) folder(path string) (place, bool) {
+	tree := &view{root: v.root, usr: v.usr, left: v.left, inside: true}
+	p, err := tree.walk(path)
+	return p, err == nil && p.info != nil && p.info.IsDir()
+}
+
+func (v *view) serves(p place, link rootLink) bool {
+	return slices.ContainsFunc(link.serves, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(v.real(p.names), name))
+		return err == nil
+	})
 }
 
 // split cuts a path into its names. Empty ones mean nothing, except that a slash

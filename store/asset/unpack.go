@@ -45,6 +45,21 @@ func (s *Store) Unpack(r *stone.Reader) (*Batch, error) {
 	return b, nil
 }
 
+// Lacks gives the size of each asset that unpacking r would write.
+func (s *Store) Lacks(r *stone.Reader) ([]int64, error) {
+	missing, err := s.missing(r.Package().Layouts)
+	if err != nil {
+		return nil, err
+	}
+	var sizes []int64
+	for _, e := range r.Package().Index {
+		for range missing[e.Hash] {
+			sizes = append(sizes, int64(e.Size()))
+		}
+	}
+	return sizes, nil
+}
+
 // missing lists, by content, one layout for each asset the store lacks.
 func (s *Store) missing(layouts []stone.Layout) (map[stone.Hash][]stone.Layout, error) {
 	wanted, seen := map[stone.Hash][]stone.Layout{}, map[string]bool{}

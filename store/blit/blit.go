@@ -19,8 +19,9 @@ import (
 
 // Tree makes t below dir, which must be an empty folder on the file system of
 // the assets. Nothing is synced: the caller seals the tree after one syncfs.
-// On an error dir holds rubbish.
-func Tree(ctx context.Context, t *tree.Tree, assets *asset.Store, dir string) error {
+// On an error dir holds rubbish. done, if not nil, is told how many entries were
+// placed since it was told last; it may be called from several goroutines at once.
+func Tree(ctx context.Context, t *tree.Tree, assets *asset.Store, dir string, done func(int64)) error {
 	if err := fault.Point("blit/folders"); err != nil {
 		return err
 	}
@@ -31,7 +32,16 @@ func Tree(ctx context.Context, t *tree.Tree, assets *asset.Store, dir string) er
 	if err := fault.Point("blit/files"); err != nil {
 		return err
 	}
-	fillOne := func(i int) error { return fill(files[i], assets, dir) }
+	fillOne := func(i int) error {
+		err := fill(files[i], assets, dir)
+		if done != nil {
+			done(int64(len(files[i])))
+		}
+		return err
+	}
+	if done != nil {
+		done(int64(len(folders)))
+	}
 	if err := parallel.Each(ctx, len(files), fillOne); err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func TestFilesAreLinksAndEmptyOnesAreNot(t *testing.T) {
 	dir := t.TempDir()
 	assets, planned := stored(t, dir, testutil.Stone{Name: "p", Files: testutil.Tree{"a": "content", "b/c": "content", "zero": "", "nil": ""}})
 	usr := target(t, dir)
-	if err := blit.Tree(t.Context(), planned, assets, usr); err != nil {
+	if err := blit.Tree(t.Context(), planned, assets, usr, nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := links(t, filepath.Join(usr, "a")); n != 3 {
@@ -93,7 +93,7 @@ func TestMoreNamesThanLinks(t *testing.T) {
 		planned.Entries = append(planned.Entries, one)
 	}
 	usr := target(t, dir)
-	if err := blit.Tree(t.Context(), planned, assets, usr); err != nil {
+	if err := blit.Tree(t.Context(), planned, assets, usr, nil); err != nil {
 		t.Fatal(err)
 	}
 	names, err := os.ReadDir(usr)
@@ -115,7 +115,7 @@ func TestMissingAssetIsAnErrorThatNamesThePath(t *testing.T) {
 			}
 		}
 	}
-	err := blit.Tree(t.Context(), planned, assets, target(t, dir))
+	err := blit.Tree(t.Context(), planned, assets, target(t, dir), nil)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
 	}
@@ -126,7 +126,7 @@ func TestCancelledBlitStops(t *testing.T) {
 	assets, planned := stored(t, dir, testutil.Stone{Name: "p", Files: testutil.Tree{"a/b": "content"}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := blit.Tree(ctx, planned, assets, target(t, dir)); !errors.Is(err, context.Canceled) {
+	if err := blit.Tree(ctx, planned, assets, target(t, dir), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

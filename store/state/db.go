@@ -6,7 +6,6 @@ package state
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,30 +22,10 @@ type ID = activate.ID
 var ErrNotFound = errors.New("not found")
 
 // DB is one root's database.
-type DB struct{ sql *sql.DB }
-
-// schema: ids are AUTOINCREMENT so that the number of a removed state is never
-// given to another one; a boot entry of the old one would boot the new.
-const schema = `
-CREATE TABLE IF NOT EXISTS package (
-	id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, release INTEGER NOT NULL, build INTEGER NOT NULL,
-	arch TEXT NOT NULL, summary TEXT NOT NULL, description TEXT NOT NULL, source TEXT NOT NULL, homepage TEXT NOT NULL,
-	size INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS relation (
-	package TEXT NOT NULL REFERENCES package(id) ON DELETE CASCADE,
-	role TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,
-	PRIMARY KEY (package, role, kind, name)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS relation_name ON relation (role, kind, name);
-CREATE TABLE IF NOT EXISTS state (
-	id INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, summary TEXT NOT NULL, comment TEXT NOT NULL,
-	pinned INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE IF NOT EXISTS selection (
-	state INTEGER NOT NULL REFERENCES state(id) ON DELETE CASCADE,
-	package TEXT NOT NULL REFERENCES package(id), explicit INTEGER NOT NULL,
-	PRIMARY KEY (state, package)) STRICT, WITHOUT ROWID;
-`
-
-const version = 1
+type DB struct {
+	sql     *sql.DB
+	version int // what the file has; a view does not migrate it
+}
 
 // Open opens or makes the database at path for writing. WAL with synchronous
 // FULL: a committed row survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
@@ -64,12 +43,25 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
-// View opens the database for reading only; it must exist.
+// View opens the database for reading only; it must exist. One of an older
+// version is read as it is, with the values that a migration would give it. Any
+// user may do so, also while another process writes: see snapshot.go.
 func View(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	return open(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+	return viewPatiently(path)
+}
+
+func view(path string) (*DB, error) {
+	db, err := open(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.readVersion(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 func open(path string, options url.Values) (*DB, error) {
@@ -85,24 +77,7 @@ func open(path string, options url.Values) (*DB, error) {
 	}
 	// One connection: pragmas hold for it, and writers are serial by the lock.
 	handle.SetMaxOpenConns(1)
-	return &DB{handle}, nil
-}
-
-func (db *DB) migrate() error {
-	var have int
-	if err := db.sql.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
-		return fmt.Errorf("read database version: %w", err)
-	}
-	if have > version {
-		return fmt.Errorf("open database: it has version %d, this program knows %d; use a newer moss", have, version)
-	}
-	if have == version {
-		return nil
-	}
-	if _, err := db.sql.Exec(schema + fmt.Sprintf("PRAGMA user_version=%d;", version)); err != nil {
-		return fmt.Errorf("make database: %w", err)
-	}
-	return nil
+	return &DB{sql: handle}, nil
 }
 
 // Close ends the use of the database; the last one to close folds the WAL in.

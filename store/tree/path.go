@@ -26,9 +26,18 @@ type PathError struct {
 
 func (e *PathError) Error() string {
 	if e.Package == "" {
-		return fmt.Sprintf("path %q refused: %s", e.Path, e.Why)
+		return fmt.Sprintf("path %q refused: %s", shown(e.Path), e.Why)
 	}
-	return fmt.Sprintf("path %q of %s refused: %s", e.Path, e.Package, e.Why)
+	return fmt.Sprintf("path %q of %s refused: %s", shown(e.Path), e.Package, e.Why)
+}
+
+// shown cuts a path that would fill the terminal.
+func shown(path string) string {
+	const most = 400
+	if len(path) <= most {
+		return path
+	}
+	return path[:most/2] + "..." + path[len(path)-most/2:]
 }
 
 func (e *PathError) Unwrap() error { return ErrPath }

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -62,6 +63,20 @@ func Lines(text string) []string {
 }
 
 const longestLine = 300
+
+// manyLines is as much as a person reads of a failure; more is left out of the
+// middle.
+const manyLines = 20
+
+func ends(lines []string) []string {
+	if len(lines) <= manyLines {
+		return lines
+	}
+	tail := manyLines * 3 / 4
+	head := manyLines - tail - 1
+	left := fmt.Sprintf("[%d lines left out]", len(lines)-head-tail)
+	return slices.Concat(lines[:head], []string{left}, lines[len(lines)-tail:])
+}
 
 func lastLine(output string) string {
 	lines := Lines(output)

@@ -131,13 +131,21 @@ func (c Command) check(scope Scope) error {
 			return fmt.Errorf("delete %q: not absolute and plain", name)
 		case scope == Transaction && !strings.HasPrefix(name, "/usr/"):
 			return fmt.Errorf("delete %q: a transaction trigger has only /usr", name)
-		case scope == System && (name == "/usr" || strings.HasPrefix(name, "/usr/")):
+		case scope == System && intoUsr(name):
 			return fmt.Errorf("delete %q: /usr belongs to the state, a system trigger must not edit it", name)
 		case strings.Count(name, "/") < 2:
 			return fmt.Errorf("delete %q: too much", name)
 		}
 	}
 	return nil
+}
+
+// intoUsr says whether a path leads into /usr: by its name, or by one of the
+// links directly below the root (/bin, /sbin, /lib, /lib64 and their like on
+// other machines: /lib32, /libx32).
+func intoUsr(name string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	return slices.Contains([]string{"usr", "bin", "sbin"}, first) || strings.HasPrefix(first, "lib")
 }
 
 // absolute accepts a path that means the same to everybody.

@@ -68,9 +68,12 @@ func (e *Error) Error() string {
 	return text + e.Why
 }
 
+// Lines are the beginning and the end of what the trigger printed.
+func (e *Error) Lines() []string { return ends(Lines(e.Output)) }
+
 // Hint says what can be done.
 func (e *Error) Hint() string {
-	return "its output is above; --no-triggers makes the state without running any"
+	return "mend what the trigger complains of; --no-triggers makes the state without running any"
 }
 
 // request is what the parent asks of the process in the sandbox, result the answer.

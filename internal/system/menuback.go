@@ -1,0 +1,57 @@
+package system
+
+import (
+	"slices"
+
+	"moss/bootloader"
+	"moss/bootloader/esp"
+	"moss/store"
+	"moss/store/state"
+)
+
+// look reads what is on $BOOT, without the contents of kernels.
+func look(s *store.Store, opt Options) (bootloader.Found, error) {
+	boot, err := esp.Find(s.Root(), opt.ESP)
+	if err != nil {
+		return bootloader.Found{}, err
+	}
+	token, err := readToken(s.Root())
+	if err != nil {
+		return bootloader.Found{}, err
+	}
+	return bootloader.Look(boot, token)
+}
+
+// namedDefault is the state that the menu names as its default, 0 if it names
+// none or cannot be read: then the newest is.
+func namedDefault(s *store.Store, opt Options) state.ID {
+	found, err := look(s, opt)
+	if err != nil {
+		return 0
+	}
+	return state.ID(found.DefaultState())
+}
+
+// hasEntry says whether an entry starts a state. Where $BOOT cannot be read there
+// may be one.
+func hasEntry(s *store.Store, opt Options, id state.ID) bool {
+	found, err := look(s, opt)
+	return err != nil || slices.ContainsFunc(bootloader.List(found, bootloader.Marks{}), func(e bootloader.Item) bool {
+		return !e.Foreign && e.State == uint64(id)
+	})
+}
+
+// restoreMenu makes the menu what it was before a change that failed, with the
+// default that it had then.
+func restoreMenu(s *store.Store, opt Options, chosen state.ID) error {
+	want, err := wanted(s, opt)
+	if err != nil || !anyKernel(want) {
+		return err // no menu, or nobody else to put in it
+	}
+	opt.Default = 0
+	if slices.ContainsFunc(want.States, func(one bootloader.State) bool { return one.ID == uint64(chosen) && len(one.Kernels) > 0 }) {
+		opt.Default = chosen
+	}
+	_, err = syncMenu(s, opt)
+	return err
+}

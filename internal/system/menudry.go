@@ -1,0 +1,80 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"moss/bootloader"
+	"moss/store"
+	"moss/store/activate"
+	"moss/store/state"
+)
+
+// PlanMenu says what SyncMenu would do. It takes no lock and writes nothing, not
+// even the mark by which this installation knows its entries.
+func PlanMenu(ctx context.Context, opt Options) (Synced, error) {
+	if err := ctx.Err(); err != nil {
+		return Synced{}, err
+	}
+	s, err := store.View(opt.Root)
+	if err != nil {
+		return Synced{}, err
+	}
+	done, err := plannedMenu(s, opt)
+	return done, errors.Join(err, s.Close())
+}
+
+func plannedMenu(s *store.Store, opt Options) (Synced, error) {
+	opt.keepDefault = true
+	token, err := readToken(opt.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		token, err = freshToken(machineID(opt.Root)), nil
+	}
+	if err != nil {
+		return Synced{}, err
+	}
+	want, err := wantedAs(s, opt, token)
+	if err != nil {
+		return Synced{}, err
+	}
+	plan, err := planMenu(want, opt)
+	if err != nil {
+		return Synced{}, err
+	}
+	return describePlan(plan), nil
+}
+
+// wantedAs describes the menu that the states of a root ask for, with the token
+// that its entries bear.
+func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error) {
+	rows, err := s.States()
+	if err != nil {
+		return bootloader.Want{}, err
+	}
+	live, _ := s.Active() // an unsealed /usr is no state; nothing is live then
+	w := bootloader.Want{Token: token, MachineID: machineID(opt.Root), Active: uint64(live),
+		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default)}
+	bad := badStates(opt.Root)
+	for _, row := range rows {
+		if slices.Contains(opt.Without, row.ID) || slices.Contains(bad, row.ID) && row.ID != live && row.ID != opt.Default {
+			continue
+		}
+		if !isWhole(s, row) {
+			continue
+		}
+		one, err := bootState(opt.Root, row, s.Usr(row.ID))
+		if err != nil {
+			return bootloader.Want{}, err
+		}
+		w.States = append(w.States, one)
+	}
+	return w, nil
+}
+
+// isWhole: a tree that is not is never offered.
+func isWhole(s *store.Store, row state.State) bool {
+	says, err := activate.LiveID(s.Usr(row.ID))
+	return err == nil && says == row.ID
+}

@@ -1,0 +1,6 @@
+//go:build !faultinject
+
+package system_test
+
+// crashPoints: without fault points nothing can be made to crash.
+func crashPoints() []string { return []string{""} }
