@@ -39,7 +39,7 @@ func (s *story) packages(ctx context.Context) (err error) {
 	}
 	s.say("moss inspect --check %s", filepath.Base(s.system["nano"]))
 	for line := range strings.Lines(inspected) {
-		if fields := strings.Fields(line); len(fields) == 7 && strings.HasPrefix(fields[1], "0x") || strings.Contains(line, "contents,") {
+		if fields := strings.Fields(line); len(fields) == 7 && (strings.HasPrefix(fields[1], "0x") || fields[0] == "PAYLOAD") || strings.Contains(line, "contents,") {
 			s.quote(line)
 		}
 	}
@@ -88,9 +88,15 @@ func (s *story) install(ctx context.Context, root *world.Root, args []string) er
 	if err != nil {
 		return err
 	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
 	s.say("moss %s", shorten(args))
-	s.quote(fmt.Sprintf("%s [%.1f s]", lines[len(lines)-1], time.Since(begun).Seconds()))
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "state ") {
+			line = fmt.Sprintf("%s [%.1f s]", strings.TrimSpace(line), time.Since(begun).Seconds())
+		}
+		if !strings.HasPrefix(line, "  ") { // which packages they are was said above
+			s.quote(line)
+		}
+	}
 	return nil
 }
 
