@@ -227,7 +227,7 @@ func (r *failing) unreadable() {
 			r.t.Errorf("verify with unreadable files: nothing is said of %s", want)
 		}
 	}
-	r.must("flakey set bad /dev/vdb good && chmod 755 /mnt/usr/share/note/7/text")
+	r.must("flakey set bad /dev/vdb good && chmod 755 /mnt/usr/share/note/7/text && sync")
 	if again, status := r.try("moss -D /mnt state verify 2>&1"); status != 0 {
 		r.t.Errorf("verify after the disk was good again: exit code %d: %s", status, again)
 	}
