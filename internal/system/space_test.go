@@ -24,6 +24,7 @@ func TestNoSpaceAtAnySize(t *testing.T) {
 	}
 	for _, kind := range []string{"ext4", "xfs"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			if privately(t) {
 				// Blocks that ext4 keeps for root would hide the end of the space.
 				fillUp(t, newMedium(t, kind, 900<<20, map[string][]string{"ext4": {"-m", "0"}}[kind]...))
