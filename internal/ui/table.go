@@ -13,9 +13,9 @@ const (
 )
 
 // Table writes aligned columns; the header is left out when there are no rows
-// to stand under it. Every cell is made Printable. On a terminal the widest
-// columns are cut so that a row stays one line; elsewhere nothing is cut. A
-// character counts as one column, which wide scripts are not: their tables may
+// to stand under it. Every cell is made Printable. On a terminal that is too
+// narrow, columns with nothing in them are left out and the widest are cut, so
+// that a row stays one line; elsewhere nothing is cut. A character counts as one column, which wide scripts are not: their tables may
 // stand out of line, nothing is lost.
 func Table(w io.Writer, header []string, rows [][]string) error {
 	if len(rows) == 0 {
@@ -24,6 +24,9 @@ func Table(w io.Writer, header []string, rows [][]string) error {
 	screen, ok := w.(Screen)
 	if !ok {
 		screen = newScreen(w, "never")
+	}
+	if _, total := natural(header, rows); screen.Width > 0 && total > screen.Width {
+		header, rows = withoutEmpty(header, rows)
 	}
 	widths := fit(header, rows, screen.Width)
 	out := bufio.NewWriterSize(w, 1<<16)
@@ -41,6 +44,10 @@ func Table(w io.Writer, header []string, rows [][]string) error {
 
 func writeRow(out *bufio.Writer, row []string, widths []int, paint func(string) string) {
 	last := len(row) - 1
+	if last < 0 {
+		out.WriteByte('\n')
+		return
+	}
 	for last > 0 && row[last] == "" {
 		last--
 	}
@@ -87,6 +94,38 @@ func fit(header []string, rows [][]string, screen int) []int {
 		total -= step
 	}
 	return widths
+}
+
+// withoutEmpty leaves out the columns that say nothing but their heading.
+func withoutEmpty(header []string, rows [][]string) ([]string, [][]string) {
+	empty := func(i int) bool {
+		for _, row := range rows {
+			if i < len(row) && row[i] != "" {
+				return false
+			}
+		}
+		return true
+	}
+	var kept []int
+	widths, _ := natural(header, rows)
+	for i := range widths {
+		if !empty(i) {
+			kept = append(kept, i)
+		}
+	}
+	pick := func(row []string) (picked []string) {
+		for _, i := range kept {
+			if i < len(row) {
+				picked = append(picked, row[i])
+			}
+		}
+		return picked
+	}
+	less := make([][]string, len(rows))
+	for i, row := range rows {
+		less[i] = pick(row)
+	}
+	return pick(header), less
 }
 
 func natural(header []string, rows [][]string) (widths []int, total int) {

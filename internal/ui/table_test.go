@@ -60,6 +60,23 @@ func TestTableFitsTheScreen(t *testing.T) {
 	}
 }
 
+// TestTableLeavesOutEmptyColumns: on a narrow screen a heading with nothing under
+// it is the first to go; in a pipe it stays, for scripts count columns.
+func TestTableLeavesOutEmptyColumns(t *testing.T) {
+	header, row := []string{"STATE", "PINNED", "FAILED", "SUMMARY"}, []string{"1", "", "*", "install nano"}
+	for width, want := range map[int]string{
+		27: "STATE  FAILED  SUMMARY\n1      *       install nano\n",
+		40: "STATE  PINNED  FAILED  SUMMARY\n1              *       install nano\n",
+		0:  "STATE  PINNED  FAILED  SUMMARY\n1              *       install nano\n",
+	} {
+		var out bytes.Buffer
+		table(t, ui.Screen{Writer: &out, Width: width}, header, row)
+		if out.String() != want {
+			t.Errorf("width %d: got %q, want %q", width, out.String(), want)
+		}
+	}
+}
+
 func TestTableNarrowerThanItsHeadings(t *testing.T) {
 	var out bytes.Buffer
 	table(t, ui.Screen{Writer: &out, Width: 10}, []string{"A HEADING", "ANOTHER"}, []string{strings.Repeat("x", 1<<20), "yyyyyyyyyyyyy"})
