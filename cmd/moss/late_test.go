@@ -59,7 +59,11 @@ func TestFailedPruneIsReported(t *testing.T) {
 func TestDeclinedPruneIsRefused(t *testing.T) {
 	root := mistakenRoots(t)["$ROOT"]
 	testutil.Tree{".moss/root/.unsealed-1/usr/x": "x"}.Create(t, root)
-	for answer, want := range map[string]int{"n\n": 3, "y\n": 0} {
+	for _, c := range []struct {
+		answer string
+		want   int
+	}{{"n\n", 3}, {"y\n", 0}} { // in this order: after the yes there is nothing to ask about
+		answer, want := c.answer, c.want
 		person, program := terminal(t)
 		if _, err := person.WriteString(answer); err != nil {
 			t.Fatal(err)
