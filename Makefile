@@ -44,8 +44,8 @@ unit:
 short:
 	$(GO) test -short $(UNIT)
 
-faults: ## the tests that stop at every named fault point
-	$(GO) test -tags faultinject -timeout 30m ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger
+faults: ## the tests that stop at every named fault point (what takes no part in that is left to unit)
+	$(GO) test -short -tags faultinject -timeout 30m ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger
 
 race: ## unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)
