@@ -72,6 +72,35 @@ func TestDiskLosesWhatWasNotFlushed(t *testing.T) {
 	}
 }
 
+// TestWrittenFileSurvivesOnFAT: what the atomic writer has written is on the disk
+// when it says so, under a new name and under an old one. FAT's folder entry
+// of a file that was just renamed says that it is empty, until the file itself
+// is written out once more.
+func TestWrittenFileSurvivesOnFAT(t *testing.T) {
+	t.Parallel()
+	c := newCuts(t)
+	m := bootLab(t, "moss.fstx=1", vm.Config{Disks: []string{c.disk}, WriteCache: true})
+	m.must("flakey mount vfat /dev/vda1 /efi && flakey write /efi/moss-old_.conf before && sync")
+	m.must("flakey write /efi/moss-new_.conf first && flakey write /efi/moss-old_.conf after")
+	if err := m.vm.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := disk.Open(t.Context(), c.disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := d.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for name, want := range map[string]string{"/moss-new_.conf": "first", "/moss-old_.conf": "after"} {
+		if got, err := v.ESP.ReadFile(t.Context(), name); err != nil || string(got) != want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
 // cuts is a machine's life from one cut to the next.
 type cuts struct {
 	t    *testing.T
@@ -166,6 +195,9 @@ func newestEntry(ctx context.Context, esp disk.Files) (int, error) {
 		text, err := esp.ReadFile(ctx, folder+name)
 		if err != nil {
 			return 0, err
+		}
+		if len(text) == 0 {
+			continue // cut while it was written; the loader makes nothing of it either
 		}
 		found := regexp.MustCompile(`(?m)^options .*\bmoss\.fstx=(\d+)`).FindSubmatch(text)
 		if found == nil {

@@ -5,6 +5,12 @@
 // point at an empty file after a crash (ext4 and xfs, delayed allocation), and
 // without an fsync of the folder the rename itself may be lost (fsync(2),
 // NOTES). Both are done here, in that order.
+//
+// On FAT a third is needed between the two. A rename to a new name makes a
+// folder entry of size 0, which the renamed file's own write-out fills in
+// (vfat_rename in fs/fat/namei_vfat.c, Linux 6.1); an fsync of the folder alone
+// would leave an empty file behind it. So the file is synced after the rename,
+// before the folder.
 package atomicfile
 
 import (
@@ -39,9 +45,9 @@ func WriteFrom(path string, r io.Reader, perm fs.FileMode) (n int64, err error) 
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
-		return n, errors.Join(err, os.Remove(tmp.Name()))
+		return n, errors.Join(err, tmp.Close(), os.Remove(tmp.Name()))
 	}
-	return n, SyncDir(filepath.Dir(path))
+	return n, errors.Join(tmp.Sync(), tmp.Close(), SyncDir(filepath.Dir(path)))
 }
 
 func fill(tmp *os.File, r io.Reader, perm fs.FileMode) (int64, error) {
@@ -52,7 +58,7 @@ func fill(tmp *os.File, r io.Reader, perm fs.FileMode) (int64, error) {
 	if err == nil {
 		err = tmp.Sync()
 	}
-	return n, errors.Join(err, tmp.Close())
+	return n, err
 }
 
 // SyncDir makes the names in dir durable. On vfat this needs no special case:

@@ -58,7 +58,7 @@ func Arrows() map[string][]string {
 		"qemu-tests/debian": {"internal/atomicfile"},
 		"qemu-tests/demo":   {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},
 		"qemu-tests/disk":   {"github.com/diskfs/go-diskfs"},
-		"qemu-tests/flakey": {},
+		"qemu-tests/flakey": {"internal/atomicfile"},
 		"qemu-tests/vm":     {"internal/atomicfile"},
 		"qemu-tests/world":  {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm"},
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"moss/internal/atomicfile"
 )
 
 const usage = `flakey insmod FILE.ko ...
@@ -18,6 +20,7 @@ flakey watch [-line TEXT] [-call N] NAME DISK MODE PROGRAM [ARGUMENT ...]
                                   run PROGRAM, set MODE at its N-th call that changes a disk after it printed TEXT
 flakey mount TYPE DEVICE DIR
 flakey unmount DIR
+flakey write FILE TEXT            as moss writes a file that a boot needs; back when it is on the disk
 flakey list DIR                   a line for each file
 flakey tree DIR|LIST ...          one hash of all that is in the folders together`
 
@@ -51,6 +54,8 @@ func run(args []string) error {
 		return mount(args[1], args[2], args[3])
 	case len(args) == 2 && args[0] == "unmount":
 		return unmount(args[1])
+	case len(args) == 3 && args[0] == "write":
+		return atomicfile.Write(args[1], []byte(args[2]), 0o644)
 	case len(args) == 2 && args[0] == "list":
 		return list(args[1])
 	case len(args) > 1 && args[0] == "tree":
