@@ -3,7 +3,6 @@ package adopt
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"moss/internal/parallel"
 	"moss/store/stone"
+	"moss/store/xattr"
 )
 
 // inode is a file, whatever its names.
@@ -91,48 +91,15 @@ func scanOne(file string) (found, error) {
 		f.Target, err = os.Readlink(file)
 	case f.IsRegular():
 		f.size = st.Size
-		f.Xattrs, err = readXattrs(file)
+		f.Xattrs, err = xattr.OfPath(file, carried)
 	case f.IsDir():
-		f.Xattrs, err = readXattrs(file)
+		f.Xattrs, err = xattr.OfPath(file, carried)
 	}
 	return f, err
 }
 
-// readXattrs reads the attributes that a package can carry; what else there is
-// belongs to the machine.
-func readXattrs(file string) ([]stone.Xattr, error) {
-	names, err := sized(func(b []byte) (int, error) { return unix.Llistxattr(file, b) })
-	if err != nil {
-		return nil, &fs.PathError{Op: "llistxattr", Path: file, Err: err}
-	}
-	var all []stone.Xattr
-	for name := range strings.SplitSeq(string(names), "\x00") {
-		if !strings.HasPrefix(name, "security.") && !strings.HasPrefix(name, "user.") {
-			continue
-		}
-		value, err := sized(func(b []byte) (int, error) { return unix.Lgetxattr(file, name, b) })
-		if err != nil {
-			return nil, &fs.PathError{Op: "lgetxattr " + name, Path: file, Err: err}
-		}
-		all = append(all, stone.Xattr{Name: name, Value: value})
-	}
-	slices.SortFunc(all, func(a, b stone.Xattr) int { return cmp.Compare(a.Name, b.Name) })
-	return all, nil
-}
-
-// sized asks for the size first, as xattr(7)'s calls want it.
-func sized(call func([]byte) (int, error)) ([]byte, error) {
-	size, err := call(nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && size == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, size)
-	n, err := call(b)
-	if err != nil {
-		return nil, err
-	}
-	return b[:n], nil
+// carried says which attributes a package can carry; what else there is belongs
+// to the machine.
+func carried(name string) bool {
+	return strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "user.")
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/store/stone"
+	"moss/store/xattr"
 )
 
 // Dir makes a stone of a folder that holds usr and nothing else. Paths are not
@@ -114,7 +115,7 @@ func (r *dirReader) entry(file, path string) error {
 	case unix.S_IFLNK:
 		l.Target, err = os.Readlink(file)
 	case unix.S_IFDIR:
-		l.Xattrs, err = readXattrs(file)
+		l.Xattrs, err = xattr.OfPath(file, keepXattr)
 	case unix.S_IFREG:
 		err = r.regular(file, &l)
 	default:
@@ -137,44 +138,6 @@ func (r *dirReader) regular(file string, l *stone.Layout) error {
 		r.seen[hash] = true
 		r.contents = append(r.contents, fileSource(file, hash, size))
 	}
-	l.Xattrs, err = readXattrs(file)
+	l.Xattrs, err = xattr.OfPath(file, keepXattr)
 	return err
-}
-
-// readXattrs reads what a package may carry; see keepXattr.
-func readXattrs(file string) ([]stone.Xattr, error) {
-	names, err := xattrCall(func(b []byte) (int, error) { return unix.Llistxattr(file, b) })
-	if err != nil {
-		return nil, &fs.PathError{Op: "llistxattr", Path: file, Err: err}
-	}
-	var found []stone.Xattr
-	for name := range strings.SplitSeq(string(names), "\x00") {
-		if !keepXattr(name) {
-			continue
-		}
-		value, err := xattrCall(func(b []byte) (int, error) { return unix.Lgetxattr(file, name, b) })
-		if err != nil {
-			return nil, &fs.PathError{Op: "lgetxattr " + name, Path: file, Err: err}
-		}
-		found = append(found, stone.Xattr{Name: name, Value: value})
-	}
-	return found, nil
-}
-
-// xattrCall asks for the size first, as xattr(7)'s calls want it. A file system
-// without extended attributes has none.
-func xattrCall(call func([]byte) (int, error)) ([]byte, error) {
-	size, err := call(nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && size == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, size)
-	n, err := call(b)
-	if err != nil {
-		return nil, err
-	}
-	return b[:n], nil
 }

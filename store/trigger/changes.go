@@ -15,6 +15,7 @@ import (
 
 	"moss/store/stone"
 	"moss/store/tree"
+	"moss/store/xattr"
 )
 
 // Change is one path that a trigger left different from the tree it was shown,
@@ -159,49 +160,21 @@ func openat(dir *os.File, base string, flags int) (*os.File, error) {
 
 const overlayXattr = "trusted.overlay."
 
-// xattrs reads what a state keeps, sorted, and whether the overlay marked the
-// folder opaque. As with packages that is security.* and user.*; the label of
-// SELinux is given by the machine's policy, not by a trigger.
+// xattrs reads what a state keeps, and whether the overlay marked the folder
+// opaque.
 func xattrs(f *os.File) (all []stone.Xattr, opaque bool, err error) {
-	names, err := sized(func(b []byte) (int, error) { return unix.Flistxattr(int(f.Fd()), b) })
-	if err != nil {
-		return nil, false, &fs.PathError{Op: "flistxattr", Path: f.Name(), Err: err}
-	}
-	for name := range strings.SplitSeq(string(names), "\x00") {
-		kept := strings.HasPrefix(name, "security.") && name != "security.selinux" || strings.HasPrefix(name, "user.")
-		if !kept && name != overlayXattr+"opaque" {
-			continue
-		}
-		value, err := sized(func(b []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), name, b) })
-		if err != nil {
-			return nil, false, &fs.PathError{Op: "fgetxattr " + name, Path: f.Name(), Err: err}
-		}
-		if kept {
-			all = append(all, stone.Xattr{Name: name, Value: value})
-		} else {
-			opaque = string(value) == "y"
-		}
-	}
-	slices.SortFunc(all, func(a, b stone.Xattr) int { return cmpText(a.Name, b.Name) })
-	return all, opaque, nil
+	all, err = xattr.OfFile(f, func(name string) bool { return keptXattr(name) || name == overlayXattr+"opaque" })
+	all = slices.DeleteFunc(all, func(x stone.Xattr) bool {
+		opaque = opaque || !keptXattr(x.Name) && string(x.Value) == "y"
+		return !keptXattr(x.Name)
+	})
+	return all, opaque, err
 }
 
-// sized asks for the size first, as xattr(7)'s calls want it. A file system
-// without extended attributes has none.
-func sized(call func([]byte) (int, error)) ([]byte, error) {
-	size, err := call(nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && size == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, size)
-	n, err := call(b)
-	if err != nil {
-		return nil, err
-	}
-	return b[:n], nil
+// keptXattr: as with packages that is security.* and user.*; the label of SELinux is
+// given by the machine's policy, not by a trigger.
+func keptXattr(name string) bool {
+	return strings.HasPrefix(name, "security.") && name != "security.selinux" || strings.HasPrefix(name, "user.")
 }
 
 // under names the written folder so that names below it work whatever lies

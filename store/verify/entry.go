@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"moss/store/stone"
 	"moss/store/tree"
+	"moss/store/xattr"
 )
 
 // inspect compares everything of a path but a regular file's bytes. need says
@@ -76,7 +76,7 @@ func isLabel(name string) bool {
 
 // compareXattrs gives both sides as text, equal when they agree.
 func compareXattrs(want []stone.Xattr, path string) (wanted, got string) {
-	have, err := readXattrs(path)
+	have, err := xattr.OfPath(path, every)
 	if err != nil {
 		return showXattrs(want), err.Error()
 	}
@@ -99,26 +99,4 @@ func showXattrs(all []stone.Xattr) string {
 	return strings.Join(parts, " ")
 }
 
-func readXattrs(path string) ([]stone.Xattr, error) {
-	size, err := unix.Llistxattr(path, nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && size == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	names := make([]byte, size)
-	if size, err = unix.Llistxattr(path, names); err != nil {
-		return nil, err
-	}
-	var all []stone.Xattr
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(names[:size]), "\x00"), "\x00") {
-		value := make([]byte, 64<<10) // XATTR_SIZE_MAX, linux/limits.h
-		n, err := unix.Lgetxattr(path, name, value)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		all = append(all, stone.Xattr{Name: name, Value: value[:n]})
-	}
-	return all, nil
-}
+func every(string) bool { return true }

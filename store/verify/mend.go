@@ -17,6 +17,7 @@ import (
 	"moss/store/asset"
 	"moss/store/stone"
 	"moss/store/tree"
+	"moss/store/xattr"
 )
 
 // Mender puts damage right. Everything new is made whole in a scratch folder on
@@ -200,7 +201,7 @@ func dress(at string, e *tree.Entry) error {
 	if err != nil {
 		return err
 	}
-	have, err := readXattrs(at)
+	have, err := xattr.OfPath(at, every)
 	for _, x := range have {
 		wanted := slices.ContainsFunc(e.Xattrs, func(w stone.Xattr) bool { return w.Name == x.Name })
 		if !wanted && !isLabel(x.Name) {
