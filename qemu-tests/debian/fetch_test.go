@@ -72,6 +72,19 @@ func TestFetchedMiniIsComplete(t *testing.T) {
 	}
 }
 
+// TestFetchedOddHasItsCapability also leaves the package where the tests of
+// packing look for it.
+func TestFetchedOddHasItsCapability(t *testing.T) {
+	debs := fetch(t, Odd())
+	i := slices.IndexFunc(debs, func(d Deb) bool { return d.Name == "iputils-ping" })
+	if i < 0 {
+		t.Fatalf("got %v, want iputils-ping among them", debs)
+	}
+	if data, err := debs[i].ReadFile(t.Context(), "bin/ping"); err != nil || !strings.HasPrefix(string(data), "\x7fELF") {
+		t.Errorf("got %d bytes, %v, want a program", len(data), err)
+	}
+}
+
 // hostState is what apt on this machine would change first.
 func hostState(t *testing.T) []string {
 	var lines []string
