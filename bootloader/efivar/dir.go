@@ -85,7 +85,7 @@ func (d Dir) Write(key Key, data []byte, attrs Attributes) error {
 			// The kernel makes the file before it asks the firmware.
 			_ = os.Remove(path)
 		}
-		return fmt.Errorf("write EFI variable %s: %w", key.Name, err)
+		return &ChangeError{"write", key.Name, err}
 	}
 	return nil
 }
@@ -105,13 +105,18 @@ func writeOnce(path string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	// efivarfs has set the size by now; an ordinary folder keeps the tail of a
-	// longer value.
-	info, err := file.Stat()
-	if err == nil && info.Size() > int64(len(raw)) {
-		err = file.Truncate(int64(len(raw)))
+	return cut(path, raw)
+}
+
+// cut takes away what an ordinary folder keeps of a longer value. What is there
+// is read, not asked of stat: efivarfs has given wrong sizes, and a needless
+// truncation of a variable fails after it was written well.
+func cut(path string, raw []byte) error {
+	got, err := os.ReadFile(path)
+	if err != nil || len(got) <= len(raw) {
+		return err
 	}
-	return err
+	return os.Truncate(path, int64(len(raw)))
 }
 
 // Delete implements Vars.
@@ -122,7 +127,7 @@ func (d Dir) Delete(key Key) error {
 	}
 	err = unlocked(path, func() error { return os.Remove(path) })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("delete EFI variable %s: %w", key.Name, err)
+		return &ChangeError{"delete", key.Name, err}
 	}
 	return nil
 }

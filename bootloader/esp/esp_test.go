@@ -25,7 +25,7 @@ func table(root string, lines ...string) []mount.Point {
 	points := []mount.Point{{Path: "/", FSType: "ext4", Major: 254}}
 	for i, line := range lines {
 		f := strings.Fields(line)
-		points = append(points, mount.Point{Path: filepath.Join(root, f[0]), FSType: f[1], Major: 8, Minor: uint32(f[2][0]), ID: i})
+		points = append(points, mount.Point{Path: filepath.Join(root, f[0]), FSType: f[1], Root: "/", Major: 8, Minor: uint32(f[2][0]), ID: i})
 	}
 	return points
 }
@@ -53,9 +53,8 @@ func TestFindMounted(t *testing.T) {
 			root := t.TempDir()
 			c.tree.Create(t, root)
 			got, err := esp.FindIn(root, table(root, c.mounts...))
-			want := esp.Boot{ESP: filepath.Join(root, c.esp), Dir: filepath.Join(root, c.dir)}
-			if err != nil || got != want {
-				t.Errorf("got %v, %v, want %v", got, err, want)
+			if err != nil || got.ESP != filepath.Join(root, c.esp) || got.Dir != filepath.Join(root, c.dir) {
+				t.Errorf("got %+v, %v, want %s and %s", got, err, c.esp, c.dir)
 			}
 		})
 	}

@@ -1,107 +1,93 @@
 package esp
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"moss/internal/mount"
 )
 
-// part is one place that may be the ESP or XBOOTLDR.
-type part struct {
-	place, dir string
-	mounted    bool
-	// loader says that an EFI program of the kind that firmware starts is there.
-	loader bool
+// Part is a partition, as far as the machine tells. The zero value stands for a
+// place that is none, such as a plain folder.
+type Part struct {
+	// Node is its device node, Name its name in the kernel and Disk that of the
+	// disk that it is on, its own when it is the whole of one.
+	Node, Name, Disk string
+	// UUID is what PARTUUID= of a kernel command line means, in small letters.
+	UUID string
+	// Type is the GUID of its type in small letters, of an MBR "0xef" and the like;
+	// "" when the partition table was not there to be read.
+	Type string
+	// Number is its place in the table, from 1; First and Sectors are where it
+	// lies, in logical sectors of its disk. All are 0 when they are not known.
+	Number         int
+	First, Sectors uint64
+	// FSType is the file system as the kernel names it.
+	FSType string
+	// Dirty says that it was not unmounted cleanly and may be damaged.
+	Dirty bool
+	// Ours says that it is mounted for this Boot alone, until Close.
+	Ours bool
 }
 
-// mounted lists the vfat file systems at the usual places below root, each file
-// system once: mounted at /efi and bound to /boot it is still one partition.
-func mounted(root string, points []mount.Point) []part {
-	var parts []part
-	var seen [][2]uint32
-	for _, place := range places() {
-		dir := filepath.Join(root, place)
-		point, ok := mount.At(points, dir)
-		device := [2]uint32{point.Major, point.Minor}
-		if !ok || point.FSType != "vfat" || slices.Contains(seen, device) {
-			continue
+// kind is what the type of a partition makes of it.
+type kind int
+
+const (
+	kindUnknown kind = iota // nothing tells
+	kindSystem              // an ESP
+	kindEntries             // XBOOTLDR
+	kindOther
+)
+
+// kindOf knows the types of the UEFI specification (13.3.1.1, 5.3.3) and of the
+// boot loader specification.
+func kindOf(id string) kind {
+	switch id {
+	case "":
+		return kindUnknown
+	case "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef":
+		return kindSystem
+	case "bc13c2ff-59e6-4262-a352-b275fd6f7172", "0xea":
+		return kindEntries
+	}
+	return kindOther
+}
+
+// typeName is a type as a person knows it.
+func typeName(id string) string {
+	names := map[string]string{
+		"ebd0a0a2-b9e5-4433-87c0-68b6b72699c7": "Microsoft basic data",
+		"0fc63daf-8483-4772-8e79-3d69d8477de4": "Linux file system",
+		"c12a7328-f81f-11d2-ba4b-00a0c93ec93b": "EFI system partition",
+		"bc13c2ff-59e6-4262-a352-b275fd6f7172": "XBOOTLDR",
+		"0x0b":                                 "FAT32", "0x0c": "FAT32 (LBA)", "0x06": "FAT16", "0x83": "Linux",
+	}
+	if name, ok := names[id]; ok {
+		return name
+	}
+	return id
+}
+
+// on describes what is mounted.
+func (m *machine) on(point mount.Point) Part {
+	p := Part{Node: point.Source}
+	if d, ok := m.numbered(point.Major, point.Minor); ok {
+		p = m.describe(d)
+	}
+	p.FSType = point.FSType
+	if p.FSType == "vfat" {
+		p.Dirty = m.dirty(p, slices.Contains(point.SuperOptions, "ro"))
+	}
+	return p
+}
+
+// of keeps the spots of one kind.
+func of(spots []spot, k kind) []spot {
+	var some []spot
+	for _, one := range spots {
+		if kindOf(one.part.Type) == k {
+			some = append(some, one)
 		}
-		seen = append(seen, device)
-		parts = append(parts, part{place: place, dir: dir, mounted: true, loader: hasLoader(dir)})
 	}
-	return parts
-}
-
-// folders lists plain folders below root, best first: those that hold something
-// of a boot partition, else any that exist.
-func folders(root string) []part {
-	var full, bare []part
-	for _, place := range places() {
-		dir, ok := inside(root, place)
-		if !ok {
-			continue
-		}
-		if slices.ContainsFunc(slices.Concat(full, bare), func(p part) bool { return p.dir == dir }) {
-			continue
-		}
-		p := part{place: place, dir: dir, loader: hasLoader(dir)}
-		if holdsMenu(dir) {
-			full = append(full, p)
-		} else {
-			bare = append(bare, p)
-		}
-	}
-	return slices.Concat(full, bare)
-}
-
-// inside resolves a place below root. A link out of root is refused: an image
-// whose /efi points to "/boot" would otherwise get the ESP of the host.
-func inside(root, place string) (string, bool) {
-	dir, err := filepath.EvalSymlinks(filepath.Join(root, place))
-	if err != nil || !strings.HasPrefix(dir, strings.TrimSuffix(root, "/")+"/") {
-		return "", false
-	}
-	info, err := os.Stat(dir)
-	return dir, err == nil && info.IsDir()
-}
-
-// holdsMenu looks for the loader's or the firmware's folder. In /boot a folder
-// "efi" that itself holds one of them is the place /boot/efi, not the firmware's
-// folder of an ESP at /boot.
-func holdsMenu(dir string) bool {
-	if _, ok := Fold(dir, "loader"); ok {
-		return true
-	}
-	efi, ok := Fold(dir, "EFI")
-	return ok && !empty(efi) && !holdsMenu(efi)
-}
-
-func empty(dir string) bool {
-	entries, err := os.ReadDir(dir)
-	return err != nil || len(entries) == 0
-}
-
-// hasLoader looks for what firmware starts: systemd-boot's own path or the path
-// of removable media.
-func hasLoader(dir string) bool {
-	return hasProgram(dir, "EFI/systemd", "systemd-boot") || hasProgram(dir, "EFI/BOOT", "boot")
-}
-
-func hasProgram(dir, folder, prefix string) bool {
-	folder, ok := Fold(dir, folder)
-	if !ok {
-		return false
-	}
-	entries, err := os.ReadDir(folder)
-	return err == nil && slices.ContainsFunc(entries, func(entry os.DirEntry) bool {
-		name := strings.ToLower(entry.Name())
-		return strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".efi")
-	})
-}
-
-func withLoader(parts []part) []part {
-	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !p.loader })
+	return some
 }

@@ -2,6 +2,7 @@ package atomicfile_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,5 +81,97 @@ func TestExchangeSwapsFolders(t *testing.T) {
 	}
 	if err := atomicfile.Exchange(a, filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
+	}
+}
+
+// What reads back wrong never gets the name; what reads back right is the whole
+// content.
+func TestCheckSeesWhatWasWrittenBeforeItHasTheName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kernel")
+	for _, c := range []struct {
+		fails error
+		want  string
+	}{{nil, "new"}, {errBroken, "new"}} {
+		seen := ""
+		_, err := atomicfile.WriteOn(atomicfile.OS{}, path, strings.NewReader(map[bool]string{true: "new", false: "newer"}[c.fails == nil]), 0o644, func(back io.Reader) error {
+			data, err := io.ReadAll(back)
+			seen = string(data)
+			return errors.Join(err, c.fails)
+		})
+		if !errors.Is(err, c.fails) || !strings.HasPrefix(seen, "new") {
+			t.Errorf("got %v after %q was read back, want %v", err, seen, c.fails)
+		}
+		if got, _ := os.ReadFile(path); string(got) != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	onlyFile(t, path)
+}
+
+// trace notes the calls and passes them on.
+type trace struct {
+	atomicfile.OS
+	calls *[]string
+}
+
+func (d trace) Create(dir, pattern string) (atomicfile.File, error) {
+	file, err := d.OS.Create(dir, pattern)
+	return traced{file, d.calls}, err
+}
+
+type traced struct {
+	atomicfile.File
+	calls *[]string
+}
+
+func (f traced) Sync() error { *f.calls = append(*f.calls, "fsync"); return f.File.Sync() }
+
+func (d trace) Hold(path string) (io.Closer, error) {
+	*d.calls = append(*d.calls, "hold")
+	file, err := d.OS.Hold(path)
+	return released{file, d.calls}, err
+}
+
+type released struct {
+	io.Closer
+	calls *[]string
+}
+
+func (r released) Close() error { *r.calls = append(*r.calls, "release"); return r.Closer.Close() }
+
+func (d trace) Rename(from, to string) error {
+	*d.calls = append(*d.calls, "rename")
+	return d.OS.Rename(from, to)
+}
+
+func (d trace) Remove(path string) error {
+	*d.calls = append(*d.calls, "remove")
+	return d.OS.Remove(path)
+}
+
+func (d trace) SyncDir(dir string) error {
+	*d.calls = append(*d.calls, "fsync folder")
+	return d.OS.SyncDir(dir)
+}
+
+func TestOrderOfCalls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "entry.conf")
+	if err := atomicfile.Write(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	disk := trace{calls: &calls}
+	if _, err := atomicfile.WriteOn(disk, path, strings.NewReader("new"), 0o644, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(calls, ", "), "fsync, hold, rename, fsync folder, fsync, release"; got != want {
+		t.Errorf("writing: got %s, want %s", got, want)
+	}
+	calls = nil
+	if err := atomicfile.RemoveOn(disk, path); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(calls, ", "), "hold, remove, fsync folder, release"; got != want {
+		t.Errorf("removing: got %s, want %s", got, want)
 	}
 }

@@ -1,6 +1,5 @@
 // Package mount reads the kernel's table of mounts (/proc/self/mountinfo,
-// proc_pid_mountinfo(5)). It only reads: who mounts something decides that
-// elsewhere.
+// proc_pid_mountinfo(5)), and mounts a partition for one program's own use.
 package mount
 
 import (
