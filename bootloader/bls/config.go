@@ -2,6 +2,7 @@ package bls
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -11,41 +12,61 @@ import (
 func ConfigDefault(conf []byte) string {
 	pattern := ""
 	for key, value := range pairs(conf) {
-		if key == "default" && (!strings.HasPrefix(value, "@") || strings.EqualFold(value, saved)) {
+		if key == "default" && counts(value) {
 			pattern = value
 		}
 	}
 	return pattern
 }
 
-// WithDefault returns conf with pattern as its only "default", in the place of
-// the first one that was there. An empty pattern takes the key out. All other
-// lines keep every byte, and so does what follows a NUL: the loader stops there
-// (a power cut can leave a file of zeros), so the key goes before it.
+func counts(value string) bool {
+	return !strings.HasPrefix(value, "@") || strings.EqualFold(value, saved)
+}
+
+// WithDefault returns conf with pattern as its "default". Of the lines that say
+// "default" only the one that counts is changed, and it keeps its line end; with
+// none, a line is added. An empty pattern takes all of them out. Everything else
+// keeps every byte, and so does what follows a NUL: the loader stops there (a
+// power cut can leave a file of zeros), so an added line goes before it.
 func WithDefault(conf []byte, pattern string) []byte {
 	seen, hidden := conf, []byte(nil)
 	if nul := bytes.IndexByte(conf, 0); nul >= 0 {
 		seen, hidden = conf[:nul], conf[nul:]
 	}
-	var out []byte
-	put := func() {
-		if pattern != "" {
-			out = append(out, "default "+pattern+"\n"...)
+	lines := splitLines(seen)
+	at, last := defaults(lines)
+	switch {
+	case pattern == "":
+		for _, i := range at {
+			lines[i] = nil
 		}
-		pattern = ""
+	case last >= 0:
+		end := len(bytes.TrimRight(lines[last], "\r\n"))
+		lines[last] = append([]byte("default "+pattern), lines[last][end:]...)
+	default:
+		if n := len(lines); n > 0 && !lineEnd(rune(seen[len(seen)-1])) {
+			lines[n-1] = append(bytes.Clone(lines[n-1]), '\n')
+		}
+		lines = append(lines, []byte("default "+pattern+"\n"))
 	}
-	for _, line := range splitLines(seen) {
-		if key, _, ok := pair(strings.TrimRight(string(line), "\r\n")); ok && key == "default" {
-			put()
-		} else {
-			out = append(out, line...)
+	return slices.Concat(append(lines, hidden)...)
+}
+
+// defaults finds the lines with the key "default", and the last that counts, -1
+// for none.
+func defaults(lines [][]byte) (all []int, last int) {
+	last = -1
+	for i, line := range lines {
+		key, value, ok := pair(strings.TrimRight(string(line), "\r\n"))
+		if !ok || key != "default" {
+			continue
+		}
+		all = append(all, i)
+		if counts(value) {
+			last = i
 		}
 	}
-	if n := len(out); n > 0 && pattern != "" && !lineEnd(rune(out[n-1])) {
-		out = append(out, '\n')
-	}
-	put()
-	return append(out, hidden...)
+	return all, last
 }
 
 // splitLines keeps the line ends, of which CR is one for the loader.

@@ -16,7 +16,9 @@ type Entry struct {
 
 	Title, Version, SortKey, MachineID string
 	// Architecture is an EFI machine name ("x64"). An entry that names two
-	// different ones holds both, with a space between: no machine is that.
+	// different ones holds both, with a space between: no machine is that. The
+	// loader takes it in any case (Debian's 252.39 and later ones; the first 252
+	// compared it exactly).
 	Architecture string
 	// Linux and EFI are paths on the entry's own partition. At most one is set:
 	// in 252 the last line wins, later loaders refuse an entry with both.
@@ -73,7 +75,7 @@ func (e *Entry) set(key, value string) {
 	case "options":
 		e.Options = append(e.Options, value)
 	case "architecture":
-		if e.Architecture != "" && e.Architecture != value {
+		if e.Architecture != "" && !strings.EqualFold(e.Architecture, value) {
 			value = e.Architecture + " " + value
 		}
 		e.Architecture = value

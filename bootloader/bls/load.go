@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 )
 
 // Lookup finds a file of a partition by its path from the partition's root,
@@ -83,7 +83,7 @@ func (e *Entry) inspect(find Lookup) {
 			e.Missing = append(e.Missing, file)
 		}
 	}
-	if e.Hidden == "" && e.Architecture != "" && !slices.Contains(machines(), e.Architecture) {
+	if e.Hidden == "" && e.Architecture != "" && !strings.EqualFold(e.Architecture, machine()) {
 		e.Hidden = "for architecture " + e.Architecture
 	}
 }

@@ -24,6 +24,7 @@ func TestLoad(t *testing.T) {
 		folder + "no-initrd.CONF":      "linux /m/linux\ninitrd /m/initrd\ninitrd /m/absent\ndevicetree /dt\n",
 		folder + "other-machine.conf":  "linux /m/linux\narchitecture s390\n",
 		folder + "capital-arch.conf":   "linux /m/linux\narchitecture X64\n",
+		folder + "32-bit.conf":         "linux /m/linux\narchitecture ia32\n",
 		folder + "empty.conf":          "",
 		folder + ".hidden.conf":        "linux /m/linux\n",
 		folder + "auto-x.conf":         "linux /m/linux\n",
@@ -49,7 +50,7 @@ func TestLoad(t *testing.T) {
 	}
 	want := map[string]string{
 		"good.conf": "", "no-linux.conf": "no file /m/absent", "no-initrd.CONF": "/m/absent,/dt", "empty.conf": "error", "out.conf": "",
-		"other-machine.conf": "for architecture s390", "capital-arch.conf": "for architecture X64",
+		"other-machine.conf": "for architecture s390", "capital-arch.conf": "", "32-bit.conf": "for architecture ia32",
 	}
 	for file, state := range want {
 		if found, ok := got[file]; !ok || found != state {

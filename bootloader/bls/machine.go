@@ -1,24 +1,26 @@
 package bls
 
-import "runtime"
+import (
+	"os"
+	"runtime"
+	"strings"
+)
 
-// machines lists the EFI machine names under which this machine's loader may
-// have been built; 252 compares them exactly. A 64-bit PC can have 32-bit
-// firmware.
-func machines() []string {
+// machine is the EFI name of this machine, under which its loader was built. A
+// 64-bit PC can have 32-bit firmware, and so a 32-bit loader; the kernel tells.
+func machine() string {
 	switch runtime.GOARCH {
 	case "amd64":
-		return []string{"x64", "ia32"}
+		if size, _ := os.ReadFile("/sys/firmware/efi/fw_platform_size"); strings.TrimSpace(string(size)) == "32" {
+			return "ia32"
+		}
+		return "x64"
 	case "386":
-		return []string{"ia32"}
+		return "ia32"
 	case "arm64":
-		return []string{"aa64"}
-	case "arm":
-		return []string{"arm"}
-	case "riscv64":
-		return []string{"riscv64"}
+		return "aa64"
 	case "loong64":
-		return []string{"loongarch64"}
+		return "loongarch64"
 	}
-	return nil
+	return runtime.GOARCH // arm and riscv64 are the same in both
 }

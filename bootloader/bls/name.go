@@ -59,10 +59,9 @@ func ParseName(file string) (Name, bool) {
 	if file[0] == '.' || strings.HasPrefix(file, "auto-") {
 		return Name{}, false
 	}
-	// Only the last plus can begin a counter, and with a suffix in capitals
-	// there is none: 252 compares it exactly here, though not above.
+	// Only the last plus can begin a counter.
 	plus := strings.LastIndexByte(file, '+')
-	if plus < 0 || file[body:] != Suffix || plus > body {
+	if plus < 0 || plus > body {
 		return Name{Stem: file[:body]}, true
 	}
 	left, done, ok := counters(file[plus+1 : body])

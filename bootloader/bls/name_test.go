@@ -26,7 +26,7 @@ func TestParseName(t *testing.T) {
 		{"x+2147483647-2147483647.conf", bls.Name{Stem: "x", Counted: true, Left: 2147483647, Done: 2147483647}},
 		{"x+2147483648.conf", bls.Name{Stem: "x+2147483648"}},
 		{"x+99999999999999999999.conf", bls.Name{Stem: "x+99999999999999999999"}},
-		{"x+3.CONF", bls.Name{Stem: "x+3"}},
+		{"x+3.CONF", bls.Name{Stem: "x", Counted: true, Left: 3}},
 		{"x+.conf", bls.Name{Stem: "x+"}},
 		{"x+3-.conf", bls.Name{Stem: "x+3-"}},
 		{"x+-3.conf", bls.Name{Stem: "x+-3"}},
