@@ -47,6 +47,7 @@ func Steps() []Step {
 		{"console", (*Boot).takeConsole},
 		{"command-line", (*Boot).takeCommandLine},
 		{"modules", (*Boot).coldplug},
+		{"shell", (*Boot).rescueShell},
 		{"root-device", (*Boot).findRoot},
 		{"sysroot", (*Boot).mountRoot},
 		{"recover", (*Boot).recoverNames},

@@ -13,6 +13,7 @@ const wantSteps = `mounts
 console
 command-line
 modules
+shell
 root-device
 sysroot
 recover

@@ -29,6 +29,10 @@ type Config struct {
 	Kernel string
 	// Init is the static program that becomes /init; "" is moss-init of Root.
 	Init string
+	// Rescue puts a shell into the image, for moss.shell: Busybox, a static
+	// program, "" is usr/bin/busybox of Root.
+	Rescue  bool
+	Busybox string
 	// Modules are wanted besides the general ones, by name or alias. One that
 	// the kernel does not have is an error.
 	Modules []string

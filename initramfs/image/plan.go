@@ -38,6 +38,11 @@ func makePlan(cfg Config) (plan, error) {
 	p.report.Missing = missing
 	p.add(skeleton()...)
 	p.add(file("init", 0o755, program))
+	if cfg.Rescue {
+		if err := p.addRescue(cmp.Or(cfg.Busybox, filepath.Join(cfg.Root, "usr/bin/busybox"))); err != nil {
+			return plan{}, err
+		}
+	}
 	p.addModules(dir, index, modules)
 	p.finish()
 	return p, nil
