@@ -45,7 +45,7 @@ short:
 	$(GO) test -short $(UNIT)
 
 faults: ## the tests that stop at every named fault point (what takes no part in that is left to unit)
-	$(GO) test -short -tags faultinject -timeout 30m ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger
+	$(GO) test -short -tags faultinject -timeout 30m ./internal/system ./store ./store/activate ./store/asset ./store/blit ./bootloader ./bootloader/extlinux ./bootloader/sdboot ./bootloader/sign ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger
 
 race: ## unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)

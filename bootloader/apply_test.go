@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"moss/bootloader"
-	"moss/internal/testutil"
 )
 
 var errCut = errors.New("power cut")
@@ -50,7 +49,7 @@ func TestApplyRefusesContentThatChanged(t *testing.T) {
 	if err := os.WriteFile(w.States[0].Kernels[0].Image, []byte("kerneI"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := bootloader.Apply(plan); err == nil || !strings.Contains(err.Error(), "content changed") {
+	if _, err := bootloader.Apply(plan, nil); err == nil || !strings.Contains(err.Error(), "content changed") {
 		t.Errorf("got %v, want the change noticed", err)
 	}
 	if r.exists(name("kernel", ".linux")) || len(r.entries()) != 0 {
@@ -71,10 +70,10 @@ func TestApplyNamesTheStep(t *testing.T) {
 	if err := os.Remove(w.States[0].Kernels[0].Image); err != nil {
 		t.Fatal(err)
 	}
-	if err := bootloader.Apply(plan); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "copy kernel 6.1") {
+	if _, err := bootloader.Apply(plan, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "copy kernel 6.1") {
 		t.Errorf("got %v, want the step and the cause", err)
 	}
-	if err := bootloader.Apply(bootloader.Plan{Steps: []bootloader.Step{{Op: "bogus"}}}); err == nil {
+	if _, err := bootloader.Apply(bootloader.Plan{Steps: []bootloader.Step{{Op: "bogus"}}}, nil); err == nil {
 		t.Error("got no error for a step that does not exist")
 	}
 }
@@ -84,7 +83,9 @@ func TestApplyNamesTheStep(t *testing.T) {
 func TestRemovedMeanwhile(t *testing.T) {
 	r := newRig(t, nil)
 	w := want(states(r, 2)...)
-	w.Tries = 2
+	for n := range w.States {
+		w.States[n].Tries = 2
+	}
 	r.sync(w)
 	w.States = w.States[1:]
 	plan, err := r.plan(w)
@@ -92,54 +93,12 @@ func TestRemovedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.rename("1-6.1_+2.conf", "1-6.1_.conf")
-	if err := bootloader.Apply(plan); err != nil {
+	if _, err := bootloader.Apply(plan, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.sync(w)
 	if got := r.entries(); !slices.Equal(got, []string{"2-6.1_+2.conf"}) {
 		t.Errorf("got %v, want only state 2", got)
-	}
-}
-
-func TestSetDefaultAndClear(t *testing.T) {
-	r := newRig(t, testutil.Tree{"LOADER/loader.conf": "# mine\ntimeout menu-force\n"})
-	pattern := bootloader.Pattern(token, 2)
-	if err := bootloader.SetDefault(r.boot, pattern); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := r.read("LOADER/loader.conf"), "# mine\ntimeout menu-force\ndefault "+pattern+"\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	before := r.stamps()
-	if err := bootloader.SetDefault(r.boot, pattern); err != nil {
-		t.Fatal(err)
-	}
-	if after := r.stamps(); after[r.path("LOADER/loader.conf")] != before[r.path("LOADER/loader.conf")] {
-		t.Error("got the same default written again")
-	}
-	if err := bootloader.ClearDefault(r.boot); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := r.read("LOADER/loader.conf"), "# mine\ntimeout menu-force\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	for _, pattern := range []string{"", "a b", "a\nb", "\"a\"", "é"} {
-		if bootloader.SetDefault(r.boot, pattern) == nil {
-			t.Errorf("got pattern %q accepted", pattern)
-		}
-	}
-}
-
-func TestSetDefaultMakesTheFile(t *testing.T) {
-	r := newRig(t, nil)
-	if err := bootloader.ClearDefault(r.boot); err != nil || r.exists("loader") {
-		t.Errorf("got %v and loader %v, want nothing made by clearing", err, r.exists("loader"))
-	}
-	if err := bootloader.SetDefault(r.boot, "x*"); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := r.read("loader/loader.conf"), "timeout 5\ndefault x*\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -2,86 +2,68 @@ package bootloader
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"moss/bootloader/bls"
-	"moss/bootloader/esp"
-	"moss/internal/atomicfile"
 )
 
 // freshConfig is the loader.conf of a partition that has none: the loader's own
 // timeout is 0, which hides the menu from a person who needs it.
 const freshConfig = "timeout 5\n"
 
-// config plans loader.conf: its "default" names the state that is wanted, or
-// none of ours. A default that someone else set stays.
-func (d *draft) config() error {
-	text := d.found.ConfigText
-	if text == nil {
-		if len(d.items) == 0 {
-			return nil
-		}
-		text = []byte(freshConfig)
+// config plans loader.conf: its "default" means all entries of ours, and their
+// order says which. Naming one would start it also when it has no tries left. A
+// default that someone else set stays, unless a person chose ours.
+//
+// One that does not decide now goes first, before it can; any other stands until
+// the old entries are gone.
+func (d *draft) config() (steps []Step, first bool) {
+	if len(d.items) == 0 {
+		return nil, false
 	}
-	what := "write " + d.found.Config
-	switch state := d.want.Default; {
-	case state != 0 && !slices.ContainsFunc(d.items, func(it item) bool { return it.state == state }):
-		return fmt.Errorf("make state %d the default: it has no entry", state)
-	case state != 0:
-		text = bls.WithDefault(text, Pattern(d.want.Token, state))
-		what = fmt.Sprintf("make state %d the default", state)
-	case d.found.DefaultState() != 0:
-		text = bls.WithDefault(text, "")
-		what = "let the order decide the default"
+	text, pattern := d.found.ConfigText, everything(d.want.Token)
+	current := bls.ConfigDefault(text)
+	ours := current == "" || d.found.means(current)
+	if !ours && !d.want.TakeDefault || d.lean && ours && d.agrees(current) {
+		return nil, false
 	}
-	if d.found.ConfigText == nil || !bytes.Equal(text, d.found.ConfigText) {
-		step := d.add(OpConfig, d.found.Config, what)
-		step.Data, step.Bytes = text, d.round(uint64(len(text)))
+	what := fmt.Sprintf("take the default %q out of %s", current, d.found.Config)
+	switch {
+	case len(text) == 0: // none, or one that a power cut left empty
+		text, what = []byte(freshConfig), "write "+d.found.Config
+	case ours:
+		what = "let the order decide the default in " + d.found.Config
 	}
-	return nil
+	if text = bls.WithDefault(text, pattern); bytes.Equal(text, d.found.ConfigText) {
+		return nil, false
+	}
+	return []Step{{Op: OpConfig, Path: d.found.Config, Data: text, Bytes: d.round(uint64(len(text))), Text: what}}, current != "" && d.found.Usual().Why != bls.ByConfig
 }
 
-// SetDefault writes pattern as "default" into loader.conf, and touches nothing
-// else in it. It is the way to choose a state on a machine without EFI
-// variables; LoaderEntryDefault, where it is set, beats it. A missing file is
-// made. After a power cut the file is the old one or the new one.
-func SetDefault(boot esp.Boot, pattern string) error {
-	if pattern == "" || strings.ContainsFunc(pattern, func(r rune) bool { return r <= ' ' || r == '"' || r > '~' }) {
-		return fmt.Errorf("set default entry: %q is no pattern", pattern)
-	}
-	return editConfig(boot, pattern)
+// stale: a setting of ours that names nothing.
+func (f Found) stale(setting string) bool {
+	_, there := f.named(setting)
+	return f.means(setting) && !there
 }
 
-// ClearDefault takes "default" out of loader.conf: the order decides.
-func ClearDefault(boot esp.Boot) error { return editConfig(boot, "") }
+// agrees: a "default" of ours from before, or none, that does no harm yet.
+func (d *draft) agrees(current string) bool {
+	state, there := d.found.named(current)
+	return current == "" || there && state == d.want.first()
+}
 
-func editConfig(boot esp.Boot, pattern string) error {
-	path, _ := esp.Fold(boot.ESP, "loader/loader.conf")
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if pattern == "" {
-			return nil
-		}
-		text, err = []byte(freshConfig), os.MkdirAll(filepath.Dir(path), 0o755)
+// first is the state that the order is to put first.
+func (w Want) first() uint64 {
+	if states := w.kept(); w.Default == 0 && len(states) > 0 {
+		return states[0].ID
 	}
-	if err != nil {
-		return fmt.Errorf("edit loader.conf: %w", err)
-	}
-	if bls.ConfigDefault(text) == pattern && pattern != "" {
-		return nil
-	}
-	edited := bls.WithDefault(text, pattern)
-	if pattern == "" && bytes.Equal(edited, text) {
-		return nil
-	}
-	if err := atomicfile.Write(path, edited, 0o644); err != nil {
-		return fmt.Errorf("edit loader.conf: %w", err)
-	}
-	return nil
+	return w.Default
+}
+
+// means: the setting of the loader can match nothing but entries of ours.
+func (f Found) means(setting string) bool {
+	prefix := folderName(f.Token) + "-"
+	return len(setting) >= len(prefix) && equalFold(setting[:len(prefix)], prefix) &&
+		!slices.ContainsFunc(f.Foreign, func(raw bls.Raw) bool { return bls.Match(setting, raw.File) })
 }

@@ -19,23 +19,35 @@ type Content struct {
 // Contents knows files by their path.
 type Contents map[string]Content
 
-// Digest hashes the kernels and initrds of the states that the menu will show.
-// States share files by hard link, so each is read once.
+// Digest hashes the kernels and initrds of the states that the menu will show,
+// and of the rescue entry. States share files by hard link, so each is read once.
 func Digest(w Want) (Contents, error) {
 	contents := Contents{}
 	byInode := map[[2]uint64]Content{}
 	for _, s := range w.kept() {
 		for _, k := range s.Kernels {
-			for _, path := range append([]string{k.Image}, k.Initrds...) {
-				content, err := digestOnce(path, byInode)
-				if err != nil {
-					return nil, fmt.Errorf("hash boot files of state %d: %w", s.ID, err)
-				}
-				contents[path] = content
+			if err := contents.digest(k, byInode); err != nil {
+				return nil, fmt.Errorf("hash boot files of state %d: %w", s.ID, err)
 			}
 		}
 	}
+	if w.Rescue != nil {
+		if err := contents.digest(*w.Rescue, byInode); err != nil {
+			return nil, fmt.Errorf("hash boot files of the rescue entry: %w", err)
+		}
+	}
 	return contents, nil
+}
+
+func (c Contents) digest(k Kernel, byInode map[[2]uint64]Content) error {
+	for _, path := range append([]string{k.Image}, k.Initrds...) {
+		content, err := digestOnce(path, byInode)
+		if err != nil {
+			return err
+		}
+		c[path] = content
+	}
+	return nil
 }
 
 func digestOnce(path string, byInode map[[2]uint64]Content) (Content, error) {

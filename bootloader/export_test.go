@@ -2,7 +2,6 @@ package bootloader
 
 // What tests of other places in this folder need to see.
 var (
-	ApplyWith   = apply
 	Title       = title
 	Stem        = stem
 	StateOf     = stateOf

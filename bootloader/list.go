@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"moss/bootloader/bls"
-	"moss/bootloader/efivar"
 )
 
 // Item is one entry of the menu as it is shown to a person or a script.
 type Item struct {
-	// State is 0 for a foreign entry.
+	// State is 0 for a foreign entry and for the rescue entry.
 	State   uint64 `json:"state"`
 	File    string `json:"file"`
 	Title   string `json:"title"`
@@ -30,6 +29,8 @@ type Item struct {
 	OneShot bool `json:"oneshot"`
 	Pinned  bool `json:"pinned"`
 	Foreign bool `json:"foreign"`
+	// Rescue: the entry is ours and starts no state but a shell.
+	Rescue bool `json:"rescue,omitempty"`
 	// Hidden says why the loader does not show the entry; Missing lists files
 	// without which it cannot start it.
 	Hidden  string   `json:"hidden,omitempty"`
@@ -44,28 +45,23 @@ type Marks struct {
 	Booted uint64
 	Kernel string
 	Pinned []uint64
-	// Vars are the machine's EFI variables, nil when it has none.
-	Vars efivar.Vars
 }
 
 // List is the menu in the order of the loader; entries that it hides come last.
 // It is empty, not nil, without any.
 func List(f Found, m Marks) []Item {
-	items, entries := []Item{}, []bls.Entry{}
+	items := []Item{}
 	for _, own := range f.sorted() {
 		it := describe(own.Raw)
-		it.State, it.Foreign = own.State, own.State == 0
-		if !it.Foreign {
+		it.State, it.Rescue, it.Foreign = own.State, own.Rescue, own.State == 0 && !own.Rescue
+		if it.State != 0 {
 			_, it.Kernel, _ = strings.Cut(own.Entry.Version, "-")
 			it.Booted = it.State == m.Booted && (m.Kernel == "" || m.Kernel == it.Kernel)
 			it.Pinned = slices.Contains(m.Pinned, it.State)
 		}
 		items = append(items, it)
-		if own.Err == nil {
-			entries = append(entries, own.Entry)
-		}
 	}
-	f.markChoices(items, entries, m.Vars)
+	f.markChoices(items)
 	return items
 }
 
@@ -75,28 +71,25 @@ func (f Found) sorted() []Own {
 	for _, raw := range f.Foreign {
 		all = append(all, Own{Raw: raw})
 	}
+	loader := f.Loader()
 	hidden := func(o Own) int { return min(len(o.Entry.Hidden), 1) + 2*min(len(errorText(o.Err)), 1) }
 	slices.SortStableFunc(all, func(a, b Own) int {
-		return cmp.Or(cmp.Compare(hidden(a), hidden(b)), bls.Compare(a.Entry, b.Entry))
+		return cmp.Or(cmp.Compare(hidden(a), hidden(b)), loader.Compare(a.Entry, b.Entry))
 	})
 	return all
 }
 
-// markChoices finds what the loader starts next time and what it starts after
+// markChoices marks what the loader starts next time and what it starts after
 // that; each is one entry.
-func (f Found) markChoices(items []Item, entries []bls.Entry, vars efivar.Vars) {
-	settings := bls.Vars{Config: bls.ConfigDefault(f.ConfigText)}
-	if vars != nil {
-		settings.OneShot, _ = efivar.Text(vars, "LoaderEntryOneShot")
-		settings.Default, _ = efivar.Text(vars, "LoaderEntryDefault")
-		settings.LastBooted, _ = efivar.Text(vars, "LoaderEntryLastBooted")
+func (f Found) markChoices(items []Item) {
+	index := func(c Choice) int {
+		return slices.IndexFunc(items, func(it Item) bool { return it.File == c.File && it.State == c.State })
 	}
-	if next, why, ok := bls.Default(entries, settings); ok && why == bls.ByOneShot {
-		items[slices.IndexFunc(items, func(it Item) bool { return it.File == next.File })].OneShot = true
+	if next := f.Next(); next.Why == bls.ByOneShot && next.File != "" {
+		items[index(next)].OneShot = true
 	}
-	settings.OneShot = ""
-	if usual, _, ok := bls.Default(entries, settings); ok {
-		items[slices.IndexFunc(items, func(it Item) bool { return it.File == usual.File })].Default = true
+	if usual := f.Usual(); usual.File != "" {
+		items[index(usual)].Default = true
 	}
 }
 

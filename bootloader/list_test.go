@@ -11,9 +11,11 @@ import (
 	"moss/internal/testutil"
 )
 
-func listed(r rig, m bootloader.Marks) string {
+func listed(r rig, m bootloader.Marks, vars efivar.Vars) string {
 	var out []string
-	for _, it := range bootloader.List(r.scan(), m) {
+	found := r.scan()
+	found.Vars = bootloader.ReadVariables(vars)
+	for _, it := range bootloader.List(found, m) {
 		line := strings.TrimSuffix(strings.TrimPrefix(it.File, "moss-"+token+"-"), ".conf")
 		for _, mark := range []struct {
 			on   bool
@@ -35,7 +37,7 @@ func TestListMarks(t *testing.T) {
 	})
 	w := want(r.state(1, "6.1=a+x"), r.state(2, "6.1=b", "6.12=c"), r.state(3, "6.1=a"))
 	r.sync(w)
-	if got, want := listed(r, bootloader.Marks{}), "3-6.1_ default; 2-6.12_; 2-6.1_; 1-6.1_; other foreign; gone foreign hidden; empty foreign hidden"; got != want {
+	if got, want := listed(r, bootloader.Marks{}, nil), "3-6.1_ default; 2-6.12_; 2-6.1_; 1-6.1_; other foreign; gone foreign hidden; empty foreign hidden"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	r.rename("3-6.1_.conf", "3-6.1_+0-3.conf")
@@ -48,11 +50,11 @@ func TestListMarks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := listed(r, bootloader.Marks{Booted: 2, Kernel: "6.1", Pinned: []uint64{1, 9}, Vars: vars})
+	got := listed(r, bootloader.Marks{Booted: 2, Kernel: "6.1", Pinned: []uint64{1, 9}}, vars)
 	if want := "2-6.12_; 2-6.1_ booted; 1-6.1_ oneshot pinned missing; other default foreign; 3-6.1_+0-3 bad; gone foreign hidden; empty foreign hidden"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := listed(r, bootloader.Marks{Booted: 2}); strings.Count(got, "booted") != 2 {
+	if got := listed(r, bootloader.Marks{Booted: 2}, nil); strings.Count(got, "booted") != 2 {
 		t.Errorf("got %s, want both entries of the state when the kernel is not known", got)
 	}
 }
@@ -60,7 +62,7 @@ func TestListMarks(t *testing.T) {
 func TestListJSON(t *testing.T) {
 	r := newRig(t, nil)
 	w := want(r.state(4, "6.1.0-56-amd64=a"))
-	w.Tries = 3
+	setTries(w, 3)
 	r.sync(w)
 	got, err := json.Marshal(bootloader.List(r.scan(), bootloader.Marks{Booted: 4}))
 	want := `[{"state":4,"file":"moss-abcd1234-4-6.1.0-56-amd64_+3.conf","title":"Debian GNU/Linux 12 (bookworm), state 4, 2026-11-22 03:30, step 4",` +

@@ -12,6 +12,7 @@ import (
 // and a person can tell whose it is:
 //
 //	loader/entries/moss-<token>-<state>-<kernel>_.conf
+//	loader/entries/moss-<token>-rescue-<kernel>_.conf
 //	moss-<token>/<32 digits of SHA-256>.linux
 //	moss-<token>/<32 digits of SHA-256>.initrd
 //
@@ -30,6 +31,20 @@ func stem(token string, state uint64, kernel string) string {
 // first in its order: the newest that has tries left.
 func Pattern(token string, state uint64) string {
 	return folderName(token) + "-" + strconv.FormatUint(state, 10) + "-*"
+}
+
+// everything matches all entries of one installation.
+func everything(token string) string { return folderName(token) + "-*" }
+
+const rescueWord = "rescue"
+
+func rescueStem(token, kernel string) string {
+	return folderName(token) + "-" + rescueWord + "-" + slug(kernel) + "_"
+}
+
+func isRescue(token, stem string) bool {
+	rest, ok := strings.CutPrefix(stem, folderName(token)+"-"+rescueWord+"-")
+	return ok && strings.IndexByte(rest, '_') == len(rest)-1
 }
 
 // stateOf reads the state out of an entry's stem or of a Pattern; false for what

@@ -77,7 +77,8 @@ func TestNewestIsFirstForTheLoader(t *testing.T) {
 func TestSecondSyncWritesNothing(t *testing.T) {
 	r := newRig(t, testutil.Tree{"loader/loader.conf": "timeout 1"})
 	w := want(states(r, 7)...)
-	w.Booted, w.Default, w.Tries = 1, 3, 3
+	w.Booted, w.Default = 1, 3
+	setTries(w, 3)
 	r.sync(w)
 	before := r.stamps()
 	if plan := r.sync(w); len(plan.Steps) != 0 {
@@ -121,7 +122,7 @@ func TestFurtherStateWithTheSameKernelCostsOneEntry(t *testing.T) {
 func TestCountersOfUnchangedEntriesStay(t *testing.T) {
 	r := newRig(t, nil)
 	w := want(states(r, 3)...)
-	w.Tries = 3
+	setTries(w, 3)
 	r.sync(w)
 	if got := r.entries(); !slices.Equal(got, []string{"1-6.1_+3.conf", "2-6.1_+3.conf", "3-6.1_+3.conf"}) {
 		t.Fatalf("got %v, want fresh counters", got)
@@ -132,9 +133,22 @@ func TestCountersOfUnchangedEntriesStay(t *testing.T) {
 	if plan := r.sync(w); len(plan.Steps) != 0 {
 		t.Errorf("got steps %s, want none", ops(plan))
 	}
-	w.States[1].Summary, w.States[2].Summary = "changed", "changed too"
+	// What the entry is called is not what it boots.
+	w.States[1].Summary, w.States[2].Summary, w.MachineID, w.Default = "changed", "changed too", "", 1
+	if got := ops(r.sync(w)); got != "entry entry entry sync" {
+		t.Errorf("got %s, want the entries rewritten", got)
+	}
+	if got := r.entries(); !slices.Equal(got, []string{"1-6.1_.conf", "2-6.1_+0-3.conf", "3-6.1_+1-2.conf"}) {
+		t.Errorf("got %v, want names and counters kept", got)
+	}
+	if got := r.read("loader/entries/moss-" + token + "-2-6.1_+0-3.conf"); !strings.Contains(got, "changed") {
+		t.Errorf("got %q, want the new title", got)
+	}
+	w.States[0].Kernels[0].Cmdline = append(w.States[0].Kernels[0].Cmdline, "splash")
+	w.States[1].Kernels[0].Initrds = nil
+	w.States[2].Kernels[0].Image = r.file("another kernel")
 	r.sync(w)
-	if got := r.entries(); !slices.Equal(got, []string{"1-6.1_.conf", "2-6.1_+3.conf", "3-6.1_+3.conf"}) {
+	if got := r.entries(); !slices.Equal(got, []string{"1-6.1_+3.conf", "2-6.1_+3.conf", "3-6.1_+3.conf"}) {
 		t.Errorf("got %v, want the counters of changed entries reset and no twins", got)
 	}
 }
@@ -253,32 +267,90 @@ func TestDamagedAndAbsentFilesAreBroughtBack(t *testing.T) {
 	}
 }
 
-func TestDefaultInLoaderConf(t *testing.T) {
+func TestDefaultIsInTheOrder(t *testing.T) {
 	r := newRig(t, testutil.Tree{"loader/loader.conf": "timeout 9\nconsole-mode max"})
 	w := want(states(r, 3)...)
-	w.Default = 2
+	w.States[1].Kernels = append(w.States[1].Kernels, r.state(2, "6.12=kernel").Kernels...)
 	r.sync(w)
-	if got, want := r.read("loader/loader.conf"), "timeout 9\nconsole-mode max\ndefault moss-"+token+"-2-*\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got := r.chosen(); got.Version != "2-6.1" {
-		t.Errorf("got %s chosen, want state 2", got.File)
-	}
-	if got := r.scan().DefaultState(); got != 2 {
-		t.Errorf("got default state %d, want 2", got)
-	}
-	w.Default = 0
-	r.sync(w)
-	if got, want := r.read("loader/loader.conf"), "timeout 9\nconsole-mode max\n"; got != want {
-		t.Errorf("cleared: got %q, want %q", got, want)
-	}
-	r.write("loader/loader.conf", "default windows*\n")
-	if plan := r.sync(w); len(plan.Steps) != 0 {
-		t.Errorf("got steps %s, want a foreign default left alone", ops(plan))
+	all := "timeout 9\nconsole-mode max\ndefault moss-" + token + "-*\n"
+	for _, c := range []struct {
+		ask         uint64
+		steps, want string
+		found       uint64
+	}{
+		{2, "entry entry sync", "2-6.12", 2},
+		{1, "entry entry entry sync", "1-6.1", 1},
+		{1, "", "1-6.1", 1},
+		{0, "entry sync", "3-6.1", 0},
+		{3, "", "3-6.1", 0},
+	} {
+		w.Default = c.ask
+		if got := ops(r.sync(w)); got != c.steps {
+			t.Errorf("default %d: got %q, want %q", c.ask, got, c.steps)
+		}
+		if got := r.chosen(); got.Version != c.want {
+			t.Errorf("default %d: got %s chosen, want %s", c.ask, got.File, c.want)
+		}
+		if got := r.scan().DefaultState(); got != c.found {
+			t.Errorf("default %d: got default state %d, want %d", c.ask, got, c.found)
+		}
+		if got := r.read("loader/loader.conf"); got != all {
+			t.Errorf("default %d: got %q, want %q", c.ask, got, all)
+		}
 	}
 	w.Default = 77
 	if _, err := r.plan(w); err == nil {
 		t.Error("got no error for a default without an entry")
+	}
+}
+
+// A state that was put first stays so when the newer ones go.
+func TestDefaultStaysWhereItIsWhenNewerStatesGo(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 3)...)
+	w.Default = 2
+	r.sync(w)
+	w.States = w.States[:2]
+	if got := ops(r.sync(w)); got != "drop sync" || r.scan().DefaultState() != 2 {
+		t.Errorf("got %s and default %d, want the entry of state 2 left alone", got, r.scan().DefaultState())
+	}
+	w.States = append(w.States, r.state(4, "6.1=kernel+initrd"))
+	w.Default = 0
+	r.sync(w)
+	if got := r.chosen(); got.Version != "4-6.1" || r.scan().DefaultState() != 0 {
+		t.Errorf("got %s chosen, want the newest after the choice was taken back", got.File)
+	}
+}
+
+func TestDefaultOfOthersInLoaderConf(t *testing.T) {
+	all := "default moss-" + token + "-*\n"
+	for _, c := range []struct {
+		before   string
+		take     bool
+		want     string
+		whatelse string
+	}{
+		{"beep on\r\ndefault moss-" + token + "-2-*\r\n# x", false, "beep on\r\ndefault moss-" + token + "-*\r\n# x", "one line changed"},
+		{"default moss-" + token + "-9-6.1_.conf\n", false, all, "a state that is gone"},
+		{"default windows*\n", false, "default windows*\n", "a foreign one stays"},
+		{"default @saved\n", false, "default @saved\n", "the last booted stays"},
+		{"default *\n", false, "default *\n", "one that also means others stays"},
+		{"default moss-other000-*\n", false, "default moss-other000-*\n", "another installation's stays"},
+		{"default moss-" + token + "-hand*\n", false, "default moss-" + token + "-hand*\n", "a foreign entry under our prefix"},
+		{"default windows*\ntimeout 1\n", true, all + "timeout 1\n", "a person chose"},
+		{"default @saved", true, strings.TrimSuffix(all, "\n"), "a person chose, last line"},
+		{"default @bogus\n", false, "default @bogus\n" + all, "a line that the loader passes over"},
+	} {
+		r := newRig(t, testutil.Tree{"loader/loader.conf": c.before, "loader/entries/moss-" + token + "-hand.conf": "linux /x\n"})
+		w := want(states(r, 3)...)
+		w.TakeDefault = c.take
+		r.sync(w)
+		if got := r.read("loader/loader.conf"); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.whatelse, got, c.want)
+		}
+		if plan := r.sync(w); len(plan.Steps) != 0 {
+			t.Errorf("%s: got steps %s the second time, want none", c.whatelse, ops(plan))
+		}
 	}
 }
 
@@ -293,7 +365,7 @@ func TestConfigIsOnTheESPAndEntriesOnXBOOTLDR(t *testing.T) {
 		t.Errorf("got loader.conf %v and entries %v on XBOOTLDR", r.exists("loader/loader.conf"), r.entries())
 	}
 	text, err := os.ReadFile(filepath.Join(r.boot.ESP, "loader/loader.conf"))
-	if want := "timeout 5\ndefault moss-" + token + "-1-*\n"; err != nil || string(text) != want {
+	if want := "timeout 5\ndefault moss-" + token + "-*\n"; err != nil || string(text) != want {
 		t.Errorf("got %q, %v, want %q on the ESP", text, err, want)
 	}
 	if items := bootloader.List(r.scan(), bootloader.Marks{}); len(items) != 3 || !items[2].Foreign {
@@ -347,5 +419,55 @@ func TestPlanTouchesNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, r.stamps()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+func TestWhatIsToBeFirstIsWrittenFirst(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 3)...)
+	r.sync(w)
+	for _, c := range []struct {
+		newest, ask uint64
+		want        string
+	}{{4, 2, "2 4"}, {5, 0, "5 2"}, {6, 3, "3 6"}, {7, 1, "1 7 3"}} {
+		w.States, w.Default, w.Keep = append(w.States, r.state(c.newest, "6.1=kernel+initrd")), c.ask, 9
+		var order []string
+		for _, step := range r.sync(w).Steps {
+			if step.Op == bootloader.OpEntry {
+				order = append(order, strings.TrimPrefix(strings.TrimSuffix(filepath.Base(step.Path), "-6.1_.conf"), "moss-"+token+"-"))
+			}
+		}
+		if got := strings.Join(order, " "); got != c.want {
+			t.Errorf("default %d beside the new %d: got %s written, want %s", c.ask, c.newest, got, c.want)
+		}
+	}
+}
+
+func TestRescueEntry(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 2)...)
+	w.Rescue = &w.States[1].Kernels[0]
+	if got := ops(r.sync(w)); !strings.Contains(got, "copy copy sync entry entry entry") {
+		t.Errorf("got %s, want the kernel shared", got)
+	}
+	text := r.read("loader/entries/moss-" + token + "-rescue-6.1_.conf")
+	for _, part := range []string{"title Debian GNU/Linux 12 (bookworm), rescue shell, kernel 6.1\n", "sort-key ~debian\n", " quiet moss.shell\n"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("got %q, want %q in it", text, part)
+		}
+	}
+	if strings.Contains(text, "moss.fstx") || len(w.States[1].Kernels[0].Cmdline) != 3 {
+		t.Errorf("got %q and %v, want no state named and the state's kernel untouched", text, w.States[1].Kernels[0].Cmdline)
+	}
+	items := bootloader.List(r.scan(), bootloader.Marks{})
+	if last := items[len(items)-1]; !strings.Contains(last.File, "rescue") || items[0].State != 2 {
+		t.Errorf("got %v, want the rescue entry last", items)
+	}
+	if plan := r.sync(w); len(plan.Steps) != 0 {
+		t.Errorf("got %s the second time, want nothing", ops(plan))
+	}
+	w.Rescue = nil
+	if got := ops(r.sync(w)); got != "drop sync" {
+		t.Errorf("got %s, want the rescue entry gone", got)
 	}
 }

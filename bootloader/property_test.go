@@ -26,7 +26,9 @@ type world struct {
 	foreign map[string]string
 }
 
-var contents = []string{"kernel A", "kernel B", "initrd A", "initrd B", "initrd C"}
+var contents = []string{
+	strings.Repeat("kernel A", 800), strings.Repeat("kernel B", 500), strings.Repeat("initrd A", 1500), strings.Repeat("initrd B", 100), "initrd C",
+}
 
 func newWorld(t *testing.T, rt *rapid.T) *world {
 	dir, err := os.MkdirTemp(t.TempDir(), "world")
@@ -45,23 +47,72 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 func (w *world) drawWant(label string) bootloader.Want {
 	rt := w.rt
 	kernel := rapid.Custom(func(rt *rapid.T) string {
-		files := append([]string{rapid.SampledFrom(contents[:2]).Draw(rt, "image")},
-			rapid.SliceOfN(rapid.SampledFrom(contents[2:]), 0, 2).Draw(rt, "initrds")...)
+		files := []string{rapid.SampledFrom([]string{"A", "B"}).Draw(rt, "image")}
+		files = append(files, rapid.SliceOfN(rapid.SampledFrom([]string{"C", "D", "E"}), 0, 2).Draw(rt, "initrds")...)
 		return rapid.SampledFrom([]string{"6.1", "6.1.5", "6.12_X"}).Draw(rt, "release") + "=" + strings.Join(files, "+")
 	})
+	big := func(kernels []string) []string {
+		names := strings.NewReplacer("A", contents[0], "B", contents[1], "C", contents[2], "D", contents[3], "E", contents[4])
+		for i, text := range kernels {
+			release, files, _ := strings.Cut(text, "=")
+			kernels[i] = release + "=" + names.Replace(files)
+		}
+		return kernels
+	}
 	release := func(text string) string { before, _, _ := strings.Cut(text, "="); return before }
 	var list []bootloader.State
 	for id := range rapid.SliceOfNDistinct(rapid.Uint64Range(1, 12), 0, 9, rapid.ID[uint64]).Draw(rt, label+" states") {
-		s := w.state(uint64(id)+1, rapid.SliceOfNDistinct(kernel, 0, 2, release).Draw(rt, "kernels")...)
+		s := w.state(uint64(id)+1, big(rapid.SliceOfNDistinct(kernel, 0, 2, release).Draw(rt, "kernels"))...)
 		s.Pinned = rapid.IntRange(0, 5).Draw(rt, "pinned") == 0
 		s.Summary = rapid.SampledFrom([]string{"install", "remove"}).Draw(rt, "summary")
 		list = append(list, s)
 	}
 	id := rapid.Uint64Range(0, 12)
 	want := want(list...)
-	want.Active, want.Booted, want.Keep = id.Draw(rt, "active"), id.Draw(rt, "booted"), rapid.IntRange(0, 6).Draw(rt, "keep")
-	want.Tries = rapid.UintMax(3).Draw(rt, "tries")
+	want.Active, want.Booted, want.Good = id.Draw(rt, "active"), id.Draw(rt, "booted"), id.Draw(rt, "good")
+	want.Keep = rapid.IntRange(0, 6).Draw(rt, "keep")
+	setTries(want, rapid.UintMax(3).Draw(rt, "tries"))
+	if ids := bootable(want); len(ids) > 0 && rapid.Bool().Draw(rt, "a default") {
+		want.Default = rapid.SampledFrom(ids).Draw(rt, "default")
+	}
+	if rapid.IntRange(0, 3).Draw(rt, "rescue") == 0 {
+		want.Rescue = &w.state(1, "6.1="+contents[0]+"+"+contents[3]).Kernels[0]
+	}
+	want.TakeDefault = rapid.IntRange(0, 3).Draw(rt, "take") == 0
 	return want
+}
+
+// bootable are the states with a kernel, newest first.
+func bootable(want bootloader.Want) []uint64 {
+	var ids []uint64
+	for _, s := range want.States {
+		if len(s.Kernels) > 0 {
+			ids = append(ids, s.ID)
+		}
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// inMenu has the states that the menu is to show, newest first, and of these the
+// ones that it must.
+func inMenu(want bootloader.Want) (all, must []uint64) {
+	keep := want.Keep
+	if keep == 0 {
+		keep = 5
+	}
+	for i, id := range bootable(want) {
+		pinned := slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == id && s.Pinned })
+		held := pinned || slices.Contains([]uint64{want.Active, want.Booted, want.Default, want.Good}, id)
+		if i < keep || held {
+			all = append(all, id)
+		}
+		if i == 0 || held {
+			must = append(must, id)
+		}
+	}
+	return all, must
 }
 
 // disturb does what others and power cuts do to a partition.
@@ -96,7 +147,7 @@ func (w *world) disturb() {
 	}
 	for i := range rapid.IntRange(0, 3).Draw(rt, "foreign") {
 		rel := rapid.SampledFrom([]string{"loader/entries/other%d.conf", "EFI/Linux/uki%d.efi", "moss-zzzzzzzz/x%d.linux", "moss-" + token + "/note%d", "loader/entries/moss-" + token + "-x%d.conf"}).Draw(rt, "where")
-		text := rapid.SampledFrom([]string{"", "linux /x\n", "linux /" + name(contents[0], ".linux") + "\n", "initrd \\" + name(contents[4], ".initrd")}).Draw(rt, "text")
+		text := rapid.SampledFrom([]string{"", "linux /x\n", "linux /EFI/Linux/uki0.efi\nsort-key 0\n", "linux /" + name(contents[0], ".linux") + "\n", "initrd \\" + name(contents[4], ".initrd")}).Draw(rt, "text")
 		w.foreign[fmt.Sprintf(rel, i)] = text
 		w.write(fmt.Sprintf(rel, i), text)
 	}
@@ -110,8 +161,9 @@ func (w *world) must(err error) {
 
 // complete lists our entries that the loader shows and can start: every file is
 // there and holds what its name says.
-func (w *world) complete() []bootloader.Own {
-	found := w.scan()
+func (w *world) complete() []bootloader.Own { return w.completeOf(w.scan()) }
+
+func (w *world) completeOf(found bootloader.Found) []bootloader.Own {
 	var good []bootloader.Own
 	for _, own := range found.Ours {
 		if own.Err != nil || own.Entry.Hidden != "" || len(own.Entry.Missing) > 0 {
@@ -132,19 +184,19 @@ func (w *world) genuine(found bootloader.Found, file string) bool {
 func TestEverySyncKeepsThePromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rt)
-		w.sync(w.drawWant("first"))
+		w.quick(w.drawWant("first"))
 		w.disturb()
 		booted := map[string]bool{}
 		want := w.drawWant("second")
 		for _, own := range w.scan().Ours {
-			if own.State == want.Booted {
+			if own.State == want.Booted && !own.Rescue {
 				booted[own.Name.Stem] = true
 			}
 		}
 		before := w.complete()
 		w.cutEverywhere(want, len(before) > 0)
-		w.sync(want)
-		w.checkMenu(want, booted, len(before) > 0)
+		w.quick(want)
+		w.checkMenu(want, nil, booted)
 		w.checkFiles(want)
 		w.checkForeign()
 		if plan, err := w.plan(want); err != nil || len(plan.Steps) != 0 {
@@ -161,11 +213,15 @@ func (w *world) cutEverywhere(want bootloader.Want, bootable bool) {
 		if err != nil {
 			w.rt.Fatal(err)
 		}
-		err = bootloader.ApplyWith(plan, cutAfter(n))
+		cut := plan
+		cut.Steps = plan.Steps[:min(n, len(plan.Steps))]
+		if _, err := bootloader.ApplyOn(cut, nil, unsynced{}); err != nil {
+			w.rt.Fatal(err)
+		}
 		if bootable && len(w.complete()) == 0 {
 			w.rt.Fatalf("no complete entry after %d steps of %s", n, ops(plan))
 		}
-		if err == nil {
+		if len(cut.Steps) == len(plan.Steps) {
 			return
 		}
 		w.checkForeign()
@@ -173,22 +229,18 @@ func (w *world) cutEverywhere(want bootloader.Want, bootable bool) {
 }
 
 // checkMenu: one entry for each wanted kernel and nothing else but the booted.
-func (w *world) checkMenu(want bootloader.Want, booted map[string]bool, bootable bool) {
+func (w *world) checkMenu(want bootloader.Want, shrunk []uint64, booted map[string]bool) {
+	all, _ := inMenu(want)
 	wanted := map[string]bool{}
-	ids := map[uint64]bool{}
-	list := slices.DeleteFunc(slices.Clone(want.States), func(s bootloader.State) bool { return len(s.Kernels) == 0 })
-	slices.SortFunc(list, func(a, b bootloader.State) int { return int(b.ID) - int(a.ID) })
-	keep := want.Keep
-	if keep == 0 {
-		keep = 5
-	}
-	for i, s := range list {
-		if i < keep || s.Pinned || s.ID == want.Active || s.ID == want.Booted {
-			ids[s.ID] = true
-			for _, k := range s.Kernels {
+	for _, s := range want.States {
+		for _, k := range s.Kernels {
+			if slices.Contains(all, s.ID) && !slices.Contains(shrunk, s.ID) {
 				wanted[bootloader.Stem(token, s.ID, k.Version)] = true
 			}
 		}
+	}
+	if len(wanted) > 0 && want.Rescue != nil {
+		wanted["moss-"+token+"-rescue-6.1_"] = true
 	}
 	got := map[string]int{}
 	for _, own := range w.scan().Ours {
@@ -196,7 +248,7 @@ func (w *world) checkMenu(want bootloader.Want, booted map[string]bool, bootable
 		if len(wanted) > 0 && got[own.Name.Stem] > 1 && wanted[own.Name.Stem] {
 			w.rt.Fatalf("a twin of %s", own.File)
 		}
-		if len(wanted) > 0 && !wanted[own.Name.Stem] && own.State != want.Booted {
+		if len(wanted) > 0 && !wanted[own.Name.Stem] && (own.State == 0 || own.State != want.Booted) {
 			w.rt.Fatalf("%s is there, want only %v", own.File, wanted)
 		}
 	}
@@ -224,7 +276,7 @@ func (w *world) checkFiles(want bootloader.Want) {
 	for _, own := range found.Ours {
 		texts.Write(own.Data)
 		isWanted := slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == own.State })
-		if isWanted && strings.Contains(string(own.Data), "\noptions ") && !complete[own.File] && own.State != want.Booted && hasKernels(want) {
+		if isWanted && strings.Contains(string(own.Data), "\noptions ") && !complete[own.File] && own.State != want.Booted && len(bootable(want)) > 0 {
 			w.rt.Fatalf("%s is not complete", own.File)
 		}
 	}
@@ -239,10 +291,6 @@ func (w *world) checkFiles(want bootloader.Want) {
 	if len(found.Stale) > 0 {
 		w.rt.Fatalf("%v is left over", found.Stale)
 	}
-}
-
-func hasKernels(want bootloader.Want) bool {
-	return slices.ContainsFunc(want.States, func(s bootloader.State) bool { return len(s.Kernels) > 0 })
 }
 
 func (w *world) checkForeign() {

@@ -108,7 +108,7 @@ func (r rig) sync(w bootloader.Want) bootloader.Plan {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := bootloader.Apply(plan); err != nil {
+	if _, err := bootloader.Apply(plan, nil); err != nil {
 		r.t.Fatal(err)
 	}
 	return plan
@@ -166,4 +166,11 @@ func (r rig) chosen() bls.Entry {
 		r.t.Fatal("got no entry that the loader would start")
 	}
 	return e
+}
+
+// setTries counts the boots of all states.
+func setTries(w bootloader.Want, tries uint) {
+	for i := range w.States {
+		w.States[i].Tries = tries
+	}
 }

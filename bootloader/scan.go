@@ -16,8 +16,10 @@ import (
 // damaged.
 type Own struct {
 	bls.Raw
-	Name  bls.Name
-	State uint64
+	Name bls.Name
+	// State is 0 for the rescue entry.
+	State  uint64
+	Rescue bool
 }
 
 // Found is what Scan saw on $BOOT. All paths are paths of the running system, in
@@ -42,7 +44,11 @@ type Found struct {
 	ConfigText []byte
 	// Layout is the text of Marker without blanks, "" without one.
 	Layout string
-	Space  esp.Space
+	// Space is that of $BOOT, ESPSpace that of the partition with loader.conf.
+	// Without a separate $BOOT they are the same.
+	Space, ESPSpace esp.Space
+	// Vars are the machine's variables; whoever scans fills them in.
+	Vars Variables
 
 	// hashed: Files has the hashes of what it lists, not the sizes alone.
 	hashed bool
@@ -92,10 +98,8 @@ func (f *Found) readEntries() error {
 		return err
 	}
 	for _, raw := range raws {
-		name, _ := bls.ParseName(raw.File)
-		name.Stem = strings.ToLower(name.Stem)
-		if state, ok := stateOf(f.Token, name.Stem, "_"); ok {
-			f.Ours = append(f.Ours, Own{Raw: raw, Name: name, State: state})
+		if own, ok := f.own(raw); ok {
+			f.Ours = append(f.Ours, own)
 		} else {
 			f.Foreign = append(f.Foreign, raw)
 		}
@@ -106,6 +110,18 @@ func (f *Found) readEntries() error {
 	others, err := bls.Load(on(f.Boot.ESP))
 	f.Foreign = append(f.Foreign, others...)
 	return err
+}
+
+// own is false for an entry of somebody else.
+func (f Found) own(raw bls.Raw) (Own, bool) {
+	name, _ := bls.ParseName(raw.File)
+	name.Stem = strings.ToLower(name.Stem)
+	own := Own{Raw: raw, Name: name}
+	var ok bool
+	if own.State, ok = stateOf(f.Token, name.Stem, "_"); !ok {
+		own.Rescue = isRescue(f.Token, name.Stem)
+	}
+	return own, ok || own.Rescue
 }
 
 func on(dir string) bls.Lookup {
@@ -189,15 +205,23 @@ func (f *Found) readConfig() error {
 	return nil
 }
 
-func (f *Found) measure() error {
-	space, err := esp.Measure(f.Boot.Dir)
-	f.Space = space
+func (f *Found) measure() (err error) {
+	if f.Space, err = esp.Measure(f.Boot.Dir); err != nil {
+		return err
+	}
+	f.ESPSpace, err = esp.Measure(f.Boot.ESP)
 	return err
 }
 
-// DefaultState is the state that "default" of loader.conf names, 0 when it names
-// none of ours.
+// DefaultState is the state that was put before the newer ones, 0 when none was:
+// then the newest is first. After a power cut there may be two; the loader takes
+// the newer.
 func (f Found) DefaultState() uint64 {
-	state, _ := stateOf(f.Token, strings.ToLower(bls.ConfigDefault(f.ConfigText)), "*")
+	state := uint64(0)
+	for _, own := range f.Ours {
+		if own.leads() {
+			state = max(state, own.State)
+		}
+	}
 	return state
 }

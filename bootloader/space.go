@@ -2,57 +2,94 @@ package bootloader
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// slot is one entry of a FAT folder in bytes. A long name takes one for every
-// 13 characters and one more.
-const slot = 32
-
-// fit sums up what the plan takes before it frees anything. If that is too much,
-// rubbish goes first; if it still is, the plan fails before its first write.
-func (d *draft) fit() error {
-	if len(d.Steps) == 0 {
-		return nil
-	}
-	if d.found.Space.ReadOnly {
-		return &ReadOnlyError{Dir: d.found.Boot.Dir}
-	}
-	slots := uint64(0)
-	for _, step := range d.Steps {
-		switch step.Op {
-		case OpFolder, OpMarker, OpCopy, OpEntry, OpConfig:
-			d.Need += step.Bytes
-			// Twice: the temporary name stands beside the final one.
-			slots += 2 * slot * uint64(len(filepath.Base(step.Path))/13+2)
+// squeeze plans one round with as little urgency as space allows.
+func squeeze(w Want, f Found, items []item) (*draft, error) {
+	var d *draft
+	u := urgency{}
+	for _, u = range []urgency{{}, {rubbish: true}, {rubbish: true, early: true}, {rubbish: true, early: true, lean: true}} {
+		if d = draw(w, f, items, u); d.fits() {
+			return d, nil
 		}
 	}
-	// The two folders that files are added to may each have to grow.
-	if slots > 0 {
-		d.Need += d.round(slots) + d.round(1)
+	for _, s := range slices.Backward(w.kept()) {
+		if w.protects(s) {
+			continue
+		}
+		u.without = append(u.without, s.ID)
+		if d = draw(w, f, items, u); d.fits() {
+			return spare(d, items), nil
+		}
 	}
-	if d.Need <= d.Have {
-		return nil
+	return nil, d.spaceError(items)
+}
+
+func (d *draft) fits() bool { return d.book.peak <= int64(d.found.Space.Free) }
+
+// protects: these never give way. The newest is what the plan is for.
+func (w Want) protects(s State) bool { return s.Pinned || w.holds(s.ID) || s.ID == w.kept()[0].ID }
+
+// spare takes states back into the menu, newest first, that gave way to no
+// purpose: they need nothing that others do not need too.
+func spare(d *draft, items []item) *draft {
+	for _, id := range slices.Backward(d.without) {
+		u := d.urgency
+		u.without = without(u.without, func(other uint64) bool { return other == id })
+		if fewer := draw(d.want, d.found, items, u); fewer.fits() {
+			d = fewer
+		}
 	}
-	now, later := d.garbage()
-	for _, step := range now {
-		d.Have += step.Bytes
-	}
-	if d.Need > d.Have {
-		return &SpaceError{Dir: d.found.Boot.Dir, Need: d.Need, Have: d.Have}
-	}
-	sync := Step{Op: OpSync, Path: d.found.Boot.Dir, Text: "write out " + d.found.Boot.Dir}
-	d.Steps = append(append(now, sync), later...)
-	return nil
+	return d
 }
 
 // SpaceError says that $BOOT cannot take what it would have to. Nothing was
 // written.
 type SpaceError struct {
 	Dir string
-	// Need and Have are bytes in whole clusters. Have counts what can be freed
-	// without taking an entry away.
+	// Need and Have are bytes in whole clusters. Have counts what the plan would
+	// free before it writes, Need is what it takes at its peak.
 	Need, Have uint64
+	// Frees are the states that only a person can let go, newest first.
+	Frees []Freed
+	// Foreign is what files of others take.
+	Foreign uint64
+}
+
+// Freed is how many bytes less are needed without a state.
+type Freed struct{ State, Bytes uint64 }
+
+// spaceError describes a draft that does without all that it may.
+func (d *draft) spaceError(items []item) *SpaceError {
+	free := d.found.Space.Free
+	e := &SpaceError{Dir: d.found.Boot.Dir, Need: uint64(d.book.peak - d.book.low), Have: free + uint64(-d.book.low), Foreign: d.foreign()}
+	for _, s := range d.want.kept() {
+		if slices.Contains([]uint64{d.want.Active, d.want.Booted, d.want.Default, d.want.kept()[0].ID}, s.ID) || slices.Contains(d.without, s.ID) {
+			continue
+		}
+		u := d.urgency
+		u.without = append(slices.Clone(u.without), s.ID)
+		if saved := d.book.peak - draw(d.want, d.found, items, u).book.peak; saved > 0 {
+			e.Frees = append(e.Frees, Freed{State: s.ID, Bytes: uint64(saved)})
+		}
+	}
+	return e
+}
+
+func (d *draft) foreign() uint64 {
+	ours := uint64(0)
+	for _, own := range d.found.Ours {
+		ours += d.round(uint64(len(own.Data)))
+	}
+	for _, files := range []Contents{d.found.Files, d.found.Stale} {
+		for _, content := range files {
+			ours += d.round(content.Size)
+		}
+	}
+	s := d.found.Space
+	return s.Total - min(s.Total, s.Free+ours)
 }
 
 func (e *SpaceError) Error() string {
@@ -61,7 +98,17 @@ func (e *SpaceError) Error() string {
 
 // Hint is what to do about it.
 func (e *SpaceError) Hint() string {
-	return fmt.Sprintf("free %s on %s: remove old states, keep fewer of them, or delete files of other systems there", size(e.Need-e.Have), e.Dir)
+	var ways []string
+	for _, f := range e.Frees {
+		ways = append(ways, fmt.Sprintf("remove state %d (%s)", f.State, size(f.Bytes)))
+	}
+	if e.Foreign > 0 {
+		ways = append(ways, fmt.Sprintf("delete files of others there (they take %s)", size(e.Foreign)))
+	}
+	if len(ways) == 0 {
+		ways = append(ways, "make it larger")
+	}
+	return fmt.Sprintf("free %s on %s: %s", size(e.Need-min(e.Need, e.Have)), e.Dir, strings.Join(ways, ", or "))
 }
 
 // ReadOnlyError says that $BOOT has to change and cannot.

@@ -28,11 +28,17 @@ func TestSpaceIsPlannedForThePeak(t *testing.T) {
 	if _, err := bootloader.MakePlan(w, found); err != nil {
 		t.Errorf("got %v with just enough", err)
 	}
+	// Without loader.conf the menu works too; without the rest it does not.
 	found.Space.Free = plan.Need - 512
+	lean, err := bootloader.MakePlan(w, found)
+	if err != nil || strings.Contains(ops(lean), "config") {
+		t.Fatalf("got %s, %v, want loader.conf left out", ops(lean), err)
+	}
+	found.Space.Free = lean.Need - 512
 	_, err = bootloader.MakePlan(w, found)
 	var space *bootloader.SpaceError
-	if !errors.As(err, &space) || space.Need != plan.Need || space.Have != plan.Need-512 {
-		t.Fatalf("got %v, want need %d and one cluster less", err, plan.Need)
+	if !errors.As(err, &space) || space.Need != lean.Need || space.Have != lean.Need-512 {
+		t.Fatalf("got %v, want need %d and one cluster less", err, lean.Need)
 	}
 	if !strings.Contains(space.Hint(), r.boot.Dir) {
 		t.Errorf("got hint %q, want the place in it", space.Hint())
@@ -90,5 +96,35 @@ func TestReadOnlyIsNoticedBeforeTheFirstWrite(t *testing.T) {
 	found.Space.ReadOnly = true
 	if _, err := bootloader.MakePlan(w, found); err != nil {
 		t.Errorf("got %v, want no error when nothing has to be written", err)
+	}
+}
+
+// The damaged file is there until the good one has its name.
+func TestReplacingNeedsRoomForBoth(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(own(r, 1))
+	r.sync(w)
+	r.write(name(strings.Repeat("b", 10*512), ".linux"), strings.Repeat("x", 10*512))
+	if plan, err := r.short(w, 9); err == nil {
+		t.Errorf("got %s with need %d, want 10 clusters asked for", ops(plan), plan.Need)
+	}
+	if _, err := r.short(w, 13); err != nil {
+		t.Error(err)
+	}
+}
+
+// A title is not worth an entry, nor is it worth an error.
+func TestFullPartitionKeepsOldTitles(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 3)...)
+	r.sync(w)
+	w.States[2].Summary, w.States = "renamed", w.States[1:]
+	plan, err := r.short(w, 0)
+	if err != nil || ops(plan) != "drop sync" || len(plan.Shrunk) > 0 {
+		t.Errorf("got %s, %v, %v, want the removal alone", ops(plan), plan.Shrunk, err)
+	}
+	w.Default = 2
+	if plan, err = r.short(w, 0); err == nil {
+		t.Errorf("got %s, want an error where the order cannot be changed", ops(plan))
 	}
 }

@@ -3,6 +3,7 @@ package bootloader
 import (
 	"fmt"
 
+	"moss/bootloader/efivar"
 	"moss/bootloader/esp"
 )
 
@@ -10,7 +11,7 @@ import (
 // before each step of that kind, and "menu/done" the one after the last.
 type Op string
 
-// The kinds, in the order in which a plan has them.
+// The kinds, in the order in which a plan has them as long as space allows.
 const (
 	// OpFolder makes a folder.
 	OpFolder Op = "folder"
@@ -28,6 +29,9 @@ const (
 	OpDrop Op = "drop"
 	// OpSweep removes a file that no entry needs, or a temporary one.
 	OpSweep Op = "sweep"
+	// OpSet and OpUnset write and remove an EFI variable.
+	OpSet   Op = "set"
+	OpUnset Op = "unset"
 )
 
 // Step is one change of $BOOT, complete in itself: Apply needs nothing else.
@@ -44,6 +48,11 @@ type Step struct {
 	// Bytes is the space that the step takes or, for OpDrop and OpSweep, frees,
 	// in whole clusters.
 	Bytes uint64
+	// Key is the variable of OpSet and OpUnset. Needed: as long as it is as it
+	// was, the loader does not start what the plan says. Without the others only
+	// a hint is lost.
+	Key    efivar.Key
+	Needed bool
 	// Text says it to a person.
 	Text string
 }
@@ -56,6 +65,8 @@ type Plan struct {
 	// Need is the space that the steps take at their peak, Have what is free
 	// before them, in bytes.
 	Need, Have uint64
+	// Shrunk are the states that lose their entry because space is short.
+	Shrunk []uint64
 }
 
 func (p *Plan) add(op Op, path, text string) *Step {

@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// sweep removes what is left over: files of ours that nothing needs any more,
-// and temporary files. The order is that of the names, so that a plan is the
-// same every time.
-func (d *draft) sweep() []Step {
-	var steps []Step
+// sweep removes what is left over and may go: files of ours that nothing needs
+// any more, and temporary files. The order is that of the names, so that a plan
+// is the same every time.
+func (d *draft) sweep(may func(name string) bool) {
 	for _, path := range slices.Sorted(maps.Keys(d.found.Files)) {
-		if name := strings.ToLower(filepath.Base(path)); !d.needed(name) {
-			steps = append(steps, d.remove(path, d.found.Files[path], "remove unused "+name))
+		if name := strings.ToLower(filepath.Base(path)); !d.needed(name) && may(name) {
+			d.remove(path, d.found.Files[path], "remove unused "+name)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(d.found.Stale)) {
-		steps = append(steps, d.remove(path, d.found.Stale[path], "remove what an interrupted write left: "+filepath.Base(path)))
+		d.remove(path, d.found.Stale[path], "remove what an interrupted write left: "+filepath.Base(path))
 	}
-	return steps
 }
 
-func (d *draft) remove(path string, c Content, text string) Step {
-	return Step{Op: OpSweep, Path: path, Bytes: d.round(c.Size), Text: text + ", " + size(c.Size)}
+func (d *draft) remove(path string, c Content, text string) {
+	if slices.ContainsFunc(d.Steps, func(s Step) bool { return s.Op == OpSweep && s.Path == path }) {
+		return // went early
+	}
+	d.add(OpSweep, path, text+", "+size(c.Size)).Bytes = d.round(c.Size)
 }
 
 // needed: by an entry that is to be, by one that stays, by a foreign one.
@@ -35,7 +36,7 @@ func (d *draft) needed(name string) bool {
 			return true
 		}
 	}
-	return d.mentioned(name, func(o Own) bool { return d.keep[o.File] })
+	return d.mentioned(name, func(o Own) bool { return d.stays[o.File] })
 }
 
 // mentioned looks for the name in the text of entries instead of in their known
@@ -57,18 +58,4 @@ func (d *draft) mentioned(name string, counts func(Own) bool) bool {
 
 func mentions(text []byte, name string) bool {
 	return bytes.Contains(bytes.ToLower(text), []byte(name))
-}
-
-// garbage splits off the steps of sweep that need not wait: nothing on disk
-// mentions those files even now.
-func (d *draft) garbage() (now, later []Step) {
-	for _, step := range d.Steps {
-		name := strings.ToLower(filepath.Base(step.Path))
-		if step.Op == OpSweep && !d.mentioned(name, func(Own) bool { return true }) {
-			now = append(now, step)
-		} else {
-			later = append(later, step)
-		}
-	}
-	return now, later
 }

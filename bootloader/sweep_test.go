@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"moss/bootloader"
 )
 
 func TestFilesThatForeignEntriesNameStay(t *testing.T) {
@@ -57,5 +59,21 @@ func TestFilesOfARewrittenEntryGo(t *testing.T) {
 	}
 	if r.exists(name("old initrd", ".initrd")) || !r.exists(name("new initrd", ".initrd")) {
 		t.Error("got the old initrd kept or the new one missing")
+	}
+}
+
+func TestWhatIsFirstGoesLast(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 4)...)
+	w.Default = 3
+	r.sync(w)
+	var order []string
+	for _, step := range r.sync(want(w.States[0])).Steps {
+		if step.Op == bootloader.OpDrop {
+			order = append(order, step.Text[len("remove entry "):][len("moss-"+token+"-"):][:1])
+		}
+	}
+	if got := strings.Join(order, " "); got != "2 4 3" {
+		t.Errorf("got %s removed, want the default after the others", got)
 	}
 }

@@ -55,3 +55,12 @@ func clip(text string, limit int) string {
 	}
 	return strings.TrimRight(text[:limit-3], " ,") + "..."
 }
+
+// rescueTitle tells the rescue entry from the states.
+func rescueTitle(newest State, k Kernel) string {
+	name := clip(plain(newest.OSName), maxOSName)
+	if name == "" {
+		name = "Linux"
+	}
+	return clip(name+", rescue shell, kernel "+plain(k.Version), maxTitle)
+}

@@ -13,6 +13,7 @@ package bootloader
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -44,6 +45,9 @@ type State struct {
 	Kernels      []Kernel
 	// Pinned keeps the state in the menu beyond the newest.
 	Pinned bool
+	// Tries is the boot counter that a new entry of the state begins with, 0 for
+	// none.
+	Tries uint
 }
 
 // Want describes the menu that is to be.
@@ -62,12 +66,18 @@ type Want struct {
 	Active, Booted uint64
 	// Keep is how many of the newest states are in the menu, 0 for 5.
 	Keep int
-	// Default is the state that loader.conf is to name; 0 leaves the choice to
-	// the order, newest first, and takes back a name that was set before.
+	// Default is the state that is to be first in the order; 0 leaves the newest
+	// there and takes back an earlier choice.
 	Default uint64
-	// Tries is the boot counter that new and changed entries begin with, 0 for
+	// Good is the last state that is known to work, 0 when none is. It stays in
+	// the menu.
+	Good uint64
+	// TakeDefault is set when a person chose Default: a choice that somebody
+	// else left in loader.conf or a variable is taken back.
+	TakeDefault bool
+	// Rescue is the kernel of an entry that starts no state but a shell, nil for
 	// none.
-	Tries uint
+	Rescue *Kernel
 	// Contents is what Digest found.
 	Contents Contents
 }
@@ -86,6 +96,9 @@ func (w Want) check() error {
 	}
 	if w.MachineID != "" && !machineForm.MatchString(w.MachineID) {
 		return fmt.Errorf("check machine id %q: want 32 hexadecimal digits", w.MachineID)
+	}
+	if w.Rescue != nil && w.Rescue.Version == "" {
+		return errors.New("check rescue entry: its kernel has no version")
 	}
 	seen := map[uint64]bool{}
 	for _, s := range w.States {
@@ -112,9 +125,10 @@ func (s State) check() error {
 }
 
 // kept lists the states of the menu, newest first: newest by number, for that is
-// the order in which they were made, whatever the clock said.
+// the order in which they were made, whatever the clock said. Space can make it
+// shorter.
 func (w Want) kept() []State {
-	bootable := slices.DeleteFunc(slices.Clone(w.States), func(s State) bool { return len(s.Kernels) == 0 })
+	bootable := without(w.States, func(s State) bool { return len(s.Kernels) == 0 })
 	slices.SortFunc(bootable, func(a, b State) int { return cmp.Compare(b.ID, a.ID) })
 	keep := w.Keep
 	if keep <= 0 {
@@ -122,9 +136,15 @@ func (w Want) kept() []State {
 	}
 	var states []State
 	for i, s := range bootable {
-		if i < keep || s.Pinned || slices.Contains([]uint64{w.Active, w.Booted, w.Default}, s.ID) {
+		if i < keep || s.Pinned || w.holds(s.ID) {
 			states = append(states, s)
 		}
 	}
 	return states
+}
+
+// holds: the menu keeps these states however old they are and however short
+// space is.
+func (w Want) holds(id uint64) bool {
+	return id != 0 && slices.Contains([]uint64{w.Active, w.Booted, w.Default, w.Good}, id)
 }

@@ -49,10 +49,15 @@ all.
 	flags.StringVar(&cfg.Kernel, "kernel", "", "kernel `VERSION`; the newest one in ROOT/usr/lib/modules by default")
 	flags.StringSliceVar(&cfg.Modules, "modules", nil, "further modules, by `NAME` or alias, separated by commas")
 	flags.StringVar(&cfg.Init, "init", "", "static `PROGRAM` for /init; ROOT/usr/lib/moss/moss-init by default")
+	flags.BoolVar(&cfg.Rescue, "rescue", false, "put a shell into the image, which moss.shell on the kernel command line starts")
+	flags.StringVar(&cfg.Busybox, "busybox", "", "static `PROGRAM` for --rescue; ROOT/usr/bin/busybox by default")
 	flags.StringVar(&cfg.Compress, "compress", "zstd", "zstd, xz (slower to build and to boot, for kernels without zstd) or none")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if output == "" {
 			return ui.Usagef("no file to write the image to: give -o FILE")
+		}
+		if cfg.Busybox != "" && !cfg.Rescue {
+			return ui.Usagef("--busybox is the shell of a rescue image: give --rescue too")
 		}
 		s := ui.Read(cmd)
 		cfg.Root = s.Root

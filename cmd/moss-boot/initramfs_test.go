@@ -133,6 +133,8 @@ func TestInitramfsErrors(t *testing.T) {
 		{args: []string{"build", "-D", dir, "-o", file, "--kernel", "7"}, want: "kernel 7 has no modules", hint: "there are: 6.1.0"},
 		{args: []string{"build", "-D", dir, "-o", file, "--modules", "zfs"}, want: "zfs: no such module"},
 		{args: []string{"build", "-D", dir, "-o", file, "--init", "/nowhere"}, want: "/nowhere"},
+		{args: []string{"build", "-D", dir, "-o", file, "--rescue"}, want: "usr/bin/busybox: no such file"},
+		{args: []string{"build", "-D", dir, "-o", file, "--busybox", "/bin/busybox"}, want: "--rescue", usage: true},
 		{args: []string{"list"}, want: "accepts 1 arg", usage: true},
 		{args: []string{"list", file}, want: "no such file"},
 		{args: []string{"list", "/proc/version"}, want: "/proc/version: list image: neither"},

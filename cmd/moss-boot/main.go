@@ -18,12 +18,15 @@ func run(args []string) int { return ui.Main(newRootCommand(), args, system.Exit
 func newRootCommand() *cobra.Command {
 	root := ui.Root(&cobra.Command{
 		Use:   "moss-boot",
-		Short: "Show and sync the boot menu, build the early-boot image",
-		Long: `moss-boot writes one boot entry for each of the newest states, and shows what
-the menu holds. Entries and files of other systems are never touched.
+		Short: "Keep the boot menu and the boot loader, build the early-boot image",
+		Long: `moss-boot writes one boot entry for each of the newest states, chooses which one
+starts, and keeps systemd-boot itself and its signatures. Entries and files of
+other systems are never touched.
 
 ` + system.ExitCodes,
 	})
-	root.AddCommand(newListCommand(), newSyncCommand(), newInitramfsCommand(), newCompletionCommand(), newGenerateCommand())
+	root.AddCommand(newListCommand(), newStatusCommand(), newSyncCommand(), newSetDefaultCommand(), newSetOneShotCommand(), newBlessCommand(),
+		newInstallCommand(), newUpdateCommand(), newRemoveCommand(), newKeysCommand(), newSignCommand(),
+		newInitramfsCommand(), newCompletionCommand(), newGenerateCommand())
 	return withCompletions(root)
 }

@@ -13,7 +13,7 @@ import (
 
 func options(cmd *cobra.Command, esp string) system.Options {
 	s := ui.Read(cmd)
-	return system.Options{Root: s.Root, ESP: esp, Command: cmd.CommandPath(), Now: time.Now(), Log: ui.Logger(s, "moss-boot")}
+	return system.Options{Root: s.Root, ESP: esp, Command: cmd.CommandPath(), Now: time.Now(), Log: ui.Logger(s, "moss-boot"), Vars: vars()}
 }
 
 func espFlag(cmd *cobra.Command) *string {
@@ -53,8 +53,11 @@ this machine runs (BOOTED). FOREIGN entries are other systems' and never touched
 
 func row(item bootloader.Item) []string {
 	id, tries := fmt.Sprint(item.State), ""
-	if item.Foreign {
+	switch {
+	case item.Foreign:
 		id = "-"
+	case item.Rescue:
+		id = "rescue"
 	}
 	if item.TriesLeft != nil {
 		tries = fmt.Sprintf("%d left, %d done", *item.TriesLeft, *item.TriesDone)
@@ -85,10 +88,11 @@ who may read $BOOT can make it.
 	}
 	esp := espFlag(cmd)
 	dry := cmd.Flags().Bool("dry-run", false, "say what would change, and change nothing")
+	uki := cmd.Flags().Bool("uki", false, "this time make one image of kernel and initrds, a unified kernel image (uki: yes in moss.yaml does it always)")
 	wait := cmd.Flags().Bool("wait", false, "wait while another process changes the same root, instead of giving up")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opt := options(cmd, *esp)
-		opt.Wait = *wait
+		opt.Wait, opt.UKI = *wait, *uki
 		sync := system.SyncMenu
 		if *dry {
 			sync = system.PlanMenu
@@ -115,6 +119,9 @@ func report(s ui.Settings, done system.Synced, dry bool) {
 			line = "would " + line
 		}
 		fmt.Fprintln(s.Out, line)
+	}
+	if len(done.Shrunk) > 0 {
+		fmt.Fprintln(s.Out, "for want of space these states have no entry: "+system.JoinStates(done.Shrunk))
 	}
 	if len(done.Steps) == 0 {
 		fmt.Fprintln(s.Out, "boot menu in "+done.Boot+" matches the states")

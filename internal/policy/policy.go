@@ -11,7 +11,7 @@ func Arrows() map[string][]string {
 	return map[string][]string{
 		"cmd/moss": {"internal/system", "internal/ui", "internal/ui/progress", "store/activate", "store/deb", "store/fetch", "store/pack", "store/stone",
 			"store/tree", "store/trigger", "github.com/spf13/cobra", "golang.org/x/term"},
-		"cmd/moss-boot": {"bootloader", "internal/system", "internal/ui", "initramfs/image", "store/activate", "github.com/spf13/cobra"},
+		"cmd/moss-boot": {"bootloader", "bootloader/efivar", "internal/system", "internal/ui", "initramfs/image", "store/activate", "github.com/spf13/cobra"},
 		"cmd/moss-init": {"initramfs/early"},
 
 		"internal/atomicfile":  {},
@@ -23,7 +23,8 @@ func Arrows() map[string][]string {
 		"internal/testutil":    {"store/stone"},
 		"internal/ui":          {"github.com/spf13/cobra"},
 		"internal/ui/progress": {"github.com/vbauerster/mpb", "golang.org/x/term"},
-		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/cmdline", "internal/fault",
+		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "bootloader/extlinux", "bootloader/sdboot", "bootloader/sign",
+			"internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount",
 			"internal/ui", "store", "store/activate", "store/adopt", "store/asset", "store/fetch", "store/pack", "store/repo", "store/resolve", "store/state", "store/stone", "store/tree",
 			"store/trigger", "store/verify", "github.com/godbus/dbus", "go.yaml.in/yaml"},
 
@@ -47,21 +48,28 @@ func Arrows() map[string][]string {
 		"store/xattr":           {"store/stone"},
 		"store/tree":            {"internal/atomicfile", "store/stone", "github.com/zeebo/xxh3"},
 
-		"bootloader":        {"bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/fault"},
-		"bootloader/bls":    {"bootloader/esp"},
-		"bootloader/efivar": {},
-		"bootloader/esp":    {"internal/mount"},
+		"bootloader":                   {"bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/fault"},
+		"bootloader/bls":               {"bootloader/esp"},
+		"bootloader/efivar":            {},
+		"bootloader/extlinux":          {"bootloader/bls", "bootloader/esp", "internal/atomicfile", "internal/fault", "internal/mount"},
+		"bootloader/sdboot":            {"bootloader/bls", "bootloader/efivar", "bootloader/esp", "internal/atomicfile", "internal/fault"},
+		"bootloader/sdboot/sdboottest": {},
+		"bootloader/sign":              {"bootloader/efivar", "internal/atomicfile", "internal/fault", "github.com/foxboron/go-uefi"},
+		"bootloader/sign/signtest":     {"bootloader/efivar", "bootloader/sign"},
+		"bootloader/esp":               {"internal/mount"},
 
 		"initramfs/early": {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount", "store/activate"},
 		"initramfs/image": {"initramfs/kmod", "internal/atomicfile", "github.com/klauspost/compress", "github.com/u-root/u-root", "github.com/ulikunitz/xz"},
 		"initramfs/kmod":  {},
 
-		"qemu-tests/debian": {"internal/atomicfile"},
-		"qemu-tests/demo":   {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},
-		"qemu-tests/disk":   {"github.com/diskfs/go-diskfs"},
-		"qemu-tests/flakey": {"internal/atomicfile"},
-		"qemu-tests/vm":     {"internal/atomicfile"},
-		"qemu-tests/world":  {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm"},
+		"qemu-tests/debian":    {"internal/atomicfile"},
+		"qemu-tests/demo":      {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},
+		"qemu-tests/disk":      {"github.com/diskfs/go-diskfs"},
+		"qemu-tests/flakey":    {"internal/atomicfile"},
+		"qemu-tests/probemenu": {"bootloader", "bootloader/esp"},
+		"qemu-tests/probe":     {"qemu-tests/disk", "qemu-tests/vm"},
+		"qemu-tests/vm":        {"internal/atomicfile"},
+		"qemu-tests/world":     {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm"},
 	}
 }
 

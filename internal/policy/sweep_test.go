@@ -20,6 +20,8 @@ func made() map[string]struct{ prefix, rest, test string } {
 	return map[string]struct{ prefix, rest, test string }{
 		"internal/system/transaction.go": {"transaction/", `\{"([a-z-]+)", \(\*transaction\)`, ""},
 		"bootloader/apply.go":            {"menu/", `Op = "([a-z]+)"`, ""},
+		"bootloader/sdboot/apply.go":     {"loader/", `Op = "([a-z]+)"`, "TestPain14EveryCutStarts"},
+		"bootloader/extlinux/plan.go":    {"extlinux/", `Op = "([a-z]+)"`, ""},
 		"initramfs/early/boot.go":        {"early/", `\{"([a-z-]+)", \(\*Boot\)`, "TestEveryStepIsAFaultPoint"},
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
+	"moss/bootloader/esp"
 	"moss/internal/fault"
 	"moss/store"
 	"moss/store/activate"
@@ -36,10 +38,13 @@ func Activate(ctx context.Context, opt Options, id state.ID) (Activation, error)
 	if err != nil {
 		return Activation{}, err
 	}
+	opt.Log = warnOnce(opt.Log)
 	release := inhibit(ctx, opt)
-	done, err := activateState(ctx, s, opt, id)
+	held, shut := holdBoot(opt, false)
+	held.take = true
+	done, err := activateState(ctx, s, held, id)
 	release()
-	return done, errors.Join(err, s.Close())
+	return done, errors.Join(err, shut(), s.Close())
 }
 
 func activateState(ctx context.Context, s *store.Store, opt Options, id state.ID) (Activation, error) {
@@ -67,8 +72,7 @@ func activateState(ctx context.Context, s *store.Store, opt Options, id state.ID
 		return done, err
 	}
 	done.Moved = done.Previous != id
-	_, mark := clearFailed(opt.Root, id) // it was checked just now, and chosen
-	if err := errors.Join(mark, s.Trees().Links(), aftermath(ctx, s, opt, done.Previous)); err != nil {
+	if err := errors.Join(s.Trees().Links(), aftermath(ctx, s, opt, done.Previous)); err != nil {
 		return done, &LateError{id, err}
 	}
 	return done, nil
@@ -76,8 +80,17 @@ func activateState(ctx context.Context, s *store.Store, opt Options, id state.ID
 
 // exchangeFor commits the next boot and then the running system.
 func exchangeFor(s *store.Store, opt Options, id state.ID, done *Activation) (err error) {
+	// What is held against it would keep it out of the menu, or last in it.
+	if _, err := clearFailed(opt.Root, id); err != nil {
+		return err
+	}
 	if done.Boot, err = makeDefault(s, opt, id); err != nil {
 		return err
+	}
+	if !opt.NoBoot {
+		if err := anotherChance(s, opt, id); err != nil && !errors.Is(err, esp.ErrNoBoot) && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := fault.Point("activation/exchange"); err != nil {
 		return err

@@ -101,8 +101,14 @@ func roomForAdopted(s *store.Store, opt Options, p *adopt.Plan) (string, error) 
 	if err != nil || !anyKernel(want) {
 		return "no state has a kernel: no boot entries", err
 	}
-	plan, err := planMenu(want, opt)
-	return describePlan(plan).String(), err
+	opt.take = true
+	planned, err := planOnly(want, opt, func(id uint64) string {
+		if i := slices.IndexFunc(p.States, func(one adopt.Taken) bool { return uint64(one.ID) == id }); i >= 0 {
+			return p.States[i].Usr
+		}
+		return s.Usr(state.ID(id))
+	})
+	return planned.String(), err
 }
 
 func wantedAdopted(s *store.Store, opt Options, p *adopt.Plan) (bootloader.Want, error) {
@@ -116,11 +122,16 @@ func wantedAdopted(s *store.Store, opt Options, p *adopt.Plan) (bootloader.Want,
 		want.Token = freshToken(want.MachineID) // none is made in a dry run
 	}
 	want.Active, want.Booted = uint64(p.Live), uint64(bootedState(opt.Root, p.Live))
+	contents, err := newContent(opt)
+	if err != nil {
+		return want, err
+	}
+	want.Keep = contents.config.Menu
 	for _, one := range p.States {
 		if one.Damaged > 0 && one.ID != p.Live {
 			continue // marked bad: the menu does not offer it
 		}
-		offered, err := bootState(opt.Root, state.State{ID: one.ID, Created: one.Created, Summary: one.Summary}, one.Usr)
+		offered, err := contents.state(state.State{ID: one.ID, Created: one.Created, Summary: one.Summary}, one.Usr)
 		if err != nil {
 			return want, err
 		}
@@ -130,8 +141,8 @@ func wantedAdopted(s *store.Store, opt Options, p *adopt.Plan) (bootloader.Want,
 	return want, nil
 }
 
-// adoptedDefault names the live state in loader.conf: AerynOS' moss leaves a
-// pattern there that matches its own entries only.
+// adoptedDefault is the live state: AerynOS' moss leaves a pattern in loader.conf
+// that matches its own entries only, which has to give way.
 func adoptedDefault(want bootloader.Want, live uint64) uint64 {
 	if slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == live && len(s.Kernels) > 0 }) {
 		return live
@@ -145,7 +156,7 @@ func offerAdopted(s *store.Store, opt Options, done Adopted) (string, error) {
 		return done.Boot, err
 	}
 	if opt.keepDefault = len(done.States) == 0; !opt.keepDefault {
-		opt.Default = state.ID(adoptedDefault(want, uint64(done.Live)))
+		opt.Default, opt.take = state.ID(adoptedDefault(want, uint64(done.Live))), true
 	}
 	synced, err := syncMenu(s, opt)
 	return synced.String(), err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"moss/bootloader"
 	"moss/store"
 	"moss/store/state"
 )
@@ -47,13 +46,17 @@ func tidyMenu(s *store.Store, opt Options, previous state.ID) error {
 	if err != nil || opt.NoBoot || previous == 0 {
 		return err
 	}
+	config, err := ReadConfig(opt.Root)
+	if err != nil {
+		return err
+	}
 	newer := 0
 	for _, row := range rows {
 		if row.ID > previous {
 			newer++
 		}
 	}
-	if newer < bootloader.DefaultKeep {
+	if newer < config.Menu {
 		return nil
 	}
 	opt.keepDefault = true

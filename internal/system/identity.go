@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"moss/bootloader"
 	"moss/internal/atomicfile"
 	"moss/internal/cmdline"
 	"moss/store"
@@ -119,61 +118,4 @@ func osRelease(usr string) (id, name string) {
 		name = "Linux"
 	}
 	return id, name
-}
-
-// RootError says that an entry would not know where its root is.
-type RootError struct{ Root string }
-
-func (e *RootError) Error() string {
-	return "no root= for the kernel command line of " + e.Root
-}
-
-// Unwrap makes it a refusal: nothing was changed.
-func (e *RootError) Unwrap() error { return store.ErrRefused }
-
-// Hint says where it belongs.
-func (e *RootError) Hint() string {
-	return fmt.Sprintf("write root=UUID=... rw into %s, or use --no-boot", filepath.Join(e.Root, "etc/kernel/cmdline.d/10-root.cmdline"))
-}
-
-// bootKernel is one kernel with the command line of its entry: the snippets,
-// where the root is, and last, where nothing can override it, the state.
-func bootKernel(root, usr, version string, id state.ID) (bootloader.Kernel, error) {
-	k := bootloader.Kernel{Version: version, Image: filepath.Join(usr, "lib/kernel", version, "vmlinuz")}
-	var err error
-	if k.Initrds, err = initrds(usr, version); err != nil {
-		return k, err
-	}
-	words, err := commandLine(root, usr, version)
-	if err != nil {
-		return k, err
-	}
-	if words, err = withRoot(root, words); err != nil {
-		return k, err
-	}
-	k.Cmdline = append(words, "moss.fstx="+id.String())
-	return k, nil
-}
-
-// withRoot keeps what the running system was booted with when no snippet says
-// where the root is.
-func withRoot(root string, words []string) ([]string, error) {
-	if cmdline.Parse(strings.Join(words, " ")).Has("root") {
-		return words, nil
-	}
-	line, err := running(root)
-	if err != nil {
-		return nil, err
-	}
-	var kept []string
-	for _, p := range cmdline.Parse(line).Params {
-		switch p.Key {
-		case "root", "rootfstype", "rootflags", "rw", "ro":
-			kept = append(kept, p.String())
-		}
-	}
-	if !cmdline.Parse(strings.Join(kept, " ")).Has("root") {
-		return nil, &RootError{root}
-	}
-	return append(kept, words...), nil
 }

@@ -7,102 +7,80 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"moss/internal/cmdline"
+	"golang.org/x/sys/unix"
+
+	"moss/bootloader/bls"
 )
 
-// kernelVersions lists the kernels a tree brings: the folders of lib/kernel
-// that hold a vmlinuz, named by `uname -r`, sorted.
+// Where the initrds of a kernel come from, besides its own folder.
+const (
+	sharedInitrds = "/usr/lib/kernel/initrd.d"
+	adminInitrds  = "/etc/kernel/initrd.d"
+)
+
+// kernelFolder is where a kernel's own files are in the system.
+func kernelFolder(version string) string { return filepath.Join("/usr/lib/kernel", version) }
+
+// kernelVersions lists the kernels a tree brings: the folders of lib/kernel that
+// hold a vmlinuz, named by `uname -r`, oldest first. A folder that cannot be read
+// is an error: nobody may take a sick disk for a state without a kernel.
 func kernelVersions(usr string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(usr, "lib/kernel/*/vmlinuz"))
+	dir := filepath.Join(usr, "lib/kernel")
+	found, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list kernels: %w", err)
 	}
 	var versions []string
-	for _, path := range found {
-		versions = append(versions, filepath.Base(filepath.Dir(path)))
+	for _, one := range found {
+		info, err := os.Lstat(filepath.Join(dir, one.Name(), "vmlinuz"))
+		switch {
+		case err == nil && !info.IsDir():
+			versions = append(versions, one.Name())
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP):
+			return nil, fmt.Errorf("list kernels: %w", err)
+		}
 	}
-	slices.Sort(versions)
+	slices.SortStableFunc(versions, bls.CompareVersion)
 	return versions, nil
 }
 
-// initrds lists a kernel's prebuilt initramfs images in the order the loader
-// has to pass them on: by name.
-func initrds(usr, version string) ([]string, error) {
-	return filepath.Glob(filepath.Join(usr, "lib/kernel", version, "*.initrd"))
-}
-
-// commandLine collects the words that a state's entry boots with, but for
-// moss.fstx: vendor snippets, the kernel's own, then the administrator's, each
-// folder in the order of names. A snippet of the administrator that is a link
-// to /dev/null masks the vendor's of the same name.
-func commandLine(root, usr, version string) ([]string, error) {
-	admin := filepath.Join(root, "etc/kernel/cmdline.d")
-	var words []string
-	for _, pattern := range []string{
-		filepath.Join(usr, "lib/kernel/cmdline.d/*.cmdline"),
-		filepath.Join(usr, "lib/kernel", version, "*.cmdline"),
-		filepath.Join(admin, "*.cmdline"),
-	} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			if masked(filepath.Join(admin, filepath.Base(file))) {
-				continue
-			}
-			text, err := snippet(file)
-			if err != nil {
-				return nil, fmt.Errorf("read kernel command line: %w", err)
-			}
-			words = append(words, text...)
-		}
-	}
-	return words, nil
-}
-
-func masked(path string) bool {
-	target, err := os.Readlink(path)
-	return err == nil && target == "/dev/null"
-}
-
-// snippet is a file's lines without comments; a line is kept whole, because
-// quotes may hold blanks.
-func snippet(file string) ([]string, error) {
-	data, err := os.ReadFile(file)
+// initrds lists the images that a kernel starts with, in the order in which the
+// loader passes them on: microcode, without which the kernel would not find it;
+// the vendor's, those of the kernel and those for all kernels by their names; the
+// machine's own. The kernel unpacks them one over the other, so a later one wins.
+// Masks are as for snippets; a file that is there twice goes once, where it was
+// first.
+func (v view) initrds(version string) ([]string, error) {
+	theirs, own, err := v.unmasked(".initrd", adminInitrds, kernelFolder(version), sharedInitrds)
 	if err != nil {
 		return nil, err
 	}
-	var lines []string
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
+	vendor := slices.Concat(theirs...)
+	slices.SortStableFunc(vendor, compareNames)
+	var first, rest []string
+	var seen []fs.FileInfo
+	for _, path := range append(vendor, own...) {
+		file, err := v.real(path)
+		if err != nil {
+			return nil, fmt.Errorf("find initrd: %w", err)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, fmt.Errorf("find initrd: %w", err)
+		}
+		if slices.ContainsFunc(seen, func(other fs.FileInfo) bool { return os.SameFile(info, other) }) {
+			continue
+		}
+		seen = append(seen, info)
+		if isMicrocode(file) || isMicrocode(path) {
+			first = append(first, file)
+		} else {
+			rest = append(rest, file)
 		}
 	}
-	return lines, nil
-}
-
-// initOf is the init= that the tree's entries will carry, or "".
-func initOf(root, usr string) string {
-	words, err := commandLine(root, usr, "")
-	if err != nil {
-		return ""
-	}
-	value, _ := cmdline.Parse(strings.Join(words, " ")).Last("init")
-	return value
-}
-
-// running is the command line this machine was booted with, "" for a root that
-// is not the running one.
-func running(root string) (string, error) {
-	if filepath.Clean(root) != "/" {
-		return "", nil
-	}
-	data, err := os.ReadFile("/proc/cmdline")
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return strings.TrimSpace(string(data)), err
+	return append(first, rest...), nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"moss/bootloader"
 	"moss/bootloader/efivar"
-	"moss/bootloader/esp"
 	"moss/store"
 	"moss/store/state"
 )
@@ -41,15 +40,7 @@ func ReadMenu(opt Options) (Menu, error) {
 
 // menuOf reads the names on $BOOT; what is in the files it does not look at.
 func menuOf(s *store.Store, opt Options, rows []state.State) (Menu, error) {
-	boot, err := esp.Find(opt.Root, opt.ESP)
-	if err != nil {
-		return Menu{}, err
-	}
-	token, err := readToken(opt.Root)
-	if err != nil {
-		return Menu{}, err
-	}
-	found, err := bootloader.Look(boot, token)
+	found, err := look(s, opt)
 	if err != nil {
 		return Menu{}, err
 	}
@@ -86,9 +77,18 @@ func marksOf(s *store.Store, opt Options, rows []state.State) (bootloader.Marks,
 	}
 	release, _, _ := strings.Cut(string(name.Release[:]), "\x00")
 	marks.Kernel = release
-	// Without variables (BIOS, a container) the order and loader.conf decide.
-	if vars, err := efivar.Open(efivars); err == nil {
-		marks.Vars = vars
-	}
 	return marks, nil
+}
+
+// vars are the variables that belong to the root, nil where there are none (BIOS,
+// a container): then the order and loader.conf decide.
+func (o Options) vars() efivar.Vars {
+	if o.Vars != nil || filepath.Clean(o.Root) != "/" {
+		return o.Vars
+	}
+	vars, err := efivar.Open(efivars)
+	if err != nil {
+		return nil
+	}
+	return vars
 }

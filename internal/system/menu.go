@@ -21,6 +21,8 @@ type Synced struct {
 	Steps []string `json:"steps"`
 	Need  uint64   `json:"need"` // bytes at the peak
 	Have  uint64   `json:"have"`
+	// Shrunk are states that have no entry for want of space.
+	Shrunk []uint64 `json:"shrunk"`
 }
 
 // SyncMenu makes the boot menu of a root match its states. A second run writes
@@ -35,33 +37,66 @@ func SyncMenu(ctx context.Context, opt Options) (Synced, error) {
 	return done, errors.Join(err, s.Close())
 }
 
-func syncMenu(s *store.Store, opt Options) (Synced, error) {
+func syncMenu(s *store.Store, opt Options) (done Synced, err error) {
 	want, err := wanted(s, opt)
 	if err != nil {
 		return Synced{}, err
 	}
-	plan, err := planMenu(want, opt)
+	boot, err := openBoot(opt, opt.DryRun)
 	if err != nil {
 		return Synced{}, err
 	}
-	done := describePlan(plan)
-	if opt.DryRun {
+	defer func() { err = errors.Join(err, boot.Close()) }()
+	plan, images, err := planMenu(want, opt, boot, treesOf(s))
+	if err != nil {
+		return Synced{}, err
+	}
+	if done = describePlan(plan); opt.DryRun {
 		return done, nil
 	}
 	for _, line := range done.Steps {
 		opt.Log("menu: " + line)
 	}
-	if err := bootloader.Apply(plan); err != nil {
-		return done, fmt.Errorf("write boot menu: %w", err)
+	if len(done.Shrunk) > 0 {
+		opt.Log(fmt.Sprintf("warning: %s is short of space: no boot entry for state %s", done.Boot, JoinStates(done.Shrunk)))
 	}
-	if err := fault.Point("menu/list"); err != nil {
+	if err := writeMenu(s, opt, plan, want, &done); err != nil {
 		return done, err
 	}
-	return done, listForEarlyBoot(s, plan.Boot, want)
+	return done, sweepSigned(opt.Root, images)
+}
+
+// writeMenu carries a plan out. What other loaders read follows it, and is taken
+// back from what the plan removes before that goes.
+func writeMenu(s *store.Store, opt Options, plan bootloader.Plan, want bootloader.Want, done *Synced) error {
+	if _, err := syncBIOS(opt, plan.Boot, want.Token, plan.Steps); err != nil {
+		return err
+	}
+	warnings, err := bootloader.Apply(plan, opt.vars())
+	for _, line := range warnings {
+		opt.Log("warning: " + line)
+	}
+	if err != nil {
+		return fmt.Errorf("write boot menu: %w", err)
+	}
+	more, err := syncBIOS(opt, plan.Boot, want.Token, nil)
+	if err != nil {
+		return err
+	}
+	opt.held = &plan.Boot
+	marked, err := giveUp(s, opt)
+	if err != nil {
+		return err
+	}
+	done.Steps = append(done.Steps, append(more, marked...)...)
+	if err := fault.Point("menu/list"); err != nil {
+		return err
+	}
+	return listForEarlyBoot(s, plan.Boot, want)
 }
 
 func describePlan(p bootloader.Plan) Synced {
-	done := Synced{Boot: p.Boot.Dir, Steps: []string{}, Need: p.Need, Have: p.Have}
+	done := Synced{Boot: p.Boot.Dir, Steps: []string{}, Need: p.Need, Have: p.Have, Shrunk: append([]uint64{}, p.Shrunk...)}
 	for _, step := range p.Steps {
 		if step.Op != bootloader.OpSync {
 			done.Steps = append(done.Steps, step.Text)
@@ -70,30 +105,59 @@ func describePlan(p bootloader.Plan) Synced {
 	return done
 }
 
-// planMenu hashes what the menu needs, looks at $BOOT and plans; it writes nothing.
-func planMenu(want bootloader.Want, opt Options) (bootloader.Plan, error) {
-	boot, err := esp.Find(opt.Root, opt.ESP)
+// treeOf gives the tree of a state.
+type treeOf func(id uint64) string
+
+func treesOf(s *store.Store) treeOf { return func(id uint64) string { return s.Usr(state.ID(id)) } }
+
+// planMenu signs what has to be, hashes what the menu needs, looks at $BOOT and
+// plans; on $BOOT it writes nothing. It also returns the images that the menu is
+// made of.
+func planMenu(want bootloader.Want, opt Options, boot esp.Boot, usr treeOf) (bootloader.Plan, []string, error) {
+	found, err := scanBoot(opt, boot, want.Token)
 	if err != nil {
-		return bootloader.Plan{}, err
+		return bootloader.Plan{}, nil, err
+	}
+	want.TakeDefault = opt.take
+	if opt.keepDefault {
+		keepDefault(&want, found)
+	}
+	if want, err = finished(want, opt, usr); err != nil {
+		return bootloader.Plan{}, nil, err
 	}
 	if want.Contents, err = bootloader.Digest(want); err != nil {
-		return bootloader.Plan{}, err
-	}
-	found, err := bootloader.Scan(boot, want.Token)
-	if err != nil {
-		return bootloader.Plan{}, err
-	}
-	if opt.keepDefault {
-		want.Default = found.DefaultState()
-		if !slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == want.Default && len(s.Kernels) > 0 }) {
-			want.Default = 0
-		}
+		return bootloader.Plan{}, nil, err
 	}
 	plan, err := bootloader.MakePlan(want, found)
 	if err != nil {
-		return bootloader.Plan{}, fmt.Errorf("plan boot menu: %w", err)
+		return bootloader.Plan{}, nil, fmt.Errorf("plan boot menu: %w", err)
 	}
-	return plan, nil
+	return plan, imagesOf(want), nil
+}
+
+// keepDefault leaves the default where it is; what somebody chose at the loader's
+// own menu counts as much.
+func keepDefault(want *bootloader.Want, found bootloader.Found) {
+	for _, id := range []uint64{found.Wish(), found.DefaultState()} {
+		if slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == id && len(s.Kernels) > 0 }) {
+			want.Default = id
+			return
+		}
+	}
+	want.Default = 0
+}
+
+// finished is the menu with its images as they go to $BOOT: signed, unified.
+func finished(want bootloader.Want, opt Options, usr treeOf) (bootloader.Want, error) {
+	config, err := ReadConfig(opt.Root)
+	if err != nil {
+		return want, err
+	}
+	how, err := newSigner(opt.Root, config.Sign, !opt.DryRun, func(line string) { opt.Log("warning: " + line) })
+	if err != nil {
+		return want, err
+	}
+	return how.finishMenu(want, config.UKI || opt.UKI, usr)
 }
 
 // wanted describes the menu that the states of a root ask for.
@@ -103,28 +167,6 @@ func wanted(s *store.Store, opt Options) (bootloader.Want, error) {
 		return bootloader.Want{}, err
 	}
 	return wantedAs(s, opt, token)
-}
-
-// bootState is a state as the boot loader needs it. A tree without a kernel
-// yields one without kernels, which gets no entry.
-func bootState(root string, row state.State, usr string) (bootloader.State, error) {
-	one := bootloader.State{ID: uint64(row.ID), Created: row.Created, Summary: row.Summary, Pinned: row.Pinned}
-	one.OSID, one.OSName = osRelease(usr)
-	if row.Comment != "" {
-		one.Summary = row.Comment
-	}
-	versions, err := kernelVersions(usr)
-	if err != nil {
-		return one, err
-	}
-	for _, version := range versions {
-		k, err := bootKernel(root, usr, version, row.ID)
-		if err != nil {
-			return one, fmt.Errorf("describe kernel %s of state %d: %w", version, row.ID, err)
-		}
-		one.Kernels = append(one.Kernels, k)
-	}
-	return one, nil
 }
 
 // listForEarlyBoot leaves, on the root, what the menu offers: early boot falls
@@ -137,7 +179,7 @@ func listForEarlyBoot(s *store.Store, boot esp.Boot, want bootloader.Want) error
 	}
 	var text strings.Builder
 	for _, item := range bootloader.List(found, bootloader.Marks{}) {
-		if !item.Foreign {
+		if item.State != 0 {
 			fmt.Fprintf(&text, "%d %s\n", item.State, item.Kernel)
 		}
 	}
@@ -164,7 +206,11 @@ func (t *transaction) room(context.Context) error {
 		next = max(next, state.ID(one.ID)+1)
 	}
 	row := state.State{ID: next, Created: t.opt.Now, Summary: t.summary()}
-	staged, err := bootState(t.opt.Root, row, t.stage.Usr())
+	contents, err := newContent(t.opt)
+	if err != nil {
+		return err
+	}
+	staged, err := contents.state(row, t.stage.Usr())
 	if err != nil {
 		return err
 	}
@@ -179,11 +225,16 @@ func (t *transaction) room(context.Context) error {
 		t.opt.NoBoot = true
 		return t.dryRun()
 	}
-	plan, err := planMenu(want, t.opt)
+	usr := func(id uint64) string {
+		if id == uint64(next) {
+			return t.stage.Usr()
+		}
+		return t.store.Usr(state.ID(id))
+	}
+	planned, err := planOnly(want, t.opt, usr)
 	if err != nil {
 		return err
 	}
-	planned := describePlan(plan)
 	t.result.Menu, t.result.Boot = &planned, planned.String()
 	return t.dryRun()
 }

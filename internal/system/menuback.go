@@ -1,25 +1,27 @@
 package system
 
 import (
+	"errors"
 	"slices"
 
 	"moss/bootloader"
-	"moss/bootloader/esp"
 	"moss/store"
 	"moss/store/state"
 )
 
 // look reads what is on $BOOT, without the contents of kernels.
 func look(s *store.Store, opt Options) (bootloader.Found, error) {
-	boot, err := esp.Find(s.Root(), opt.ESP)
+	boot, err := openBoot(opt, true)
 	if err != nil {
 		return bootloader.Found{}, err
 	}
 	token, err := readToken(s.Root())
 	if err != nil {
-		return bootloader.Found{}, err
+		return bootloader.Found{}, errors.Join(err, boot.Close())
 	}
-	return bootloader.Look(boot, token)
+	found, err := bootloader.Look(boot, token)
+	found.Vars = bootloader.ReadVariables(opt.vars())
+	return found, errors.Join(err, boot.Close())
 }
 
 // namedDefault is the state that the menu names as its default, 0 if it names
@@ -48,7 +50,7 @@ func restoreMenu(s *store.Store, opt Options, chosen state.ID) error {
 	if err != nil || !anyKernel(want) {
 		return err // no menu, or nobody else to put in it
 	}
-	opt.Default = 0
+	opt.Default, opt.take = 0, false
 	if slices.ContainsFunc(want.States, func(one bootloader.State) bool { return one.ID == uint64(chosen) && len(one.Kernels) > 0 }) {
 		opt.Default = chosen
 	}

@@ -27,7 +27,7 @@ func PlanMenu(ctx context.Context, opt Options) (Synced, error) {
 }
 
 func plannedMenu(s *store.Store, opt Options) (Synced, error) {
-	opt.keepDefault = true
+	opt.keepDefault, opt.DryRun = true, true
 	token, err := readToken(opt.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		token, err = freshToken(machineID(opt.Root)), nil
@@ -39,11 +39,25 @@ func plannedMenu(s *store.Store, opt Options) (Synced, error) {
 	if err != nil {
 		return Synced{}, err
 	}
-	plan, err := planMenu(want, opt)
+	return planOnly(want, opt, treesOf(s))
+}
+
+func planOnly(want bootloader.Want, opt Options, usr treeOf) (Synced, error) {
+	plan, err := planFor(want, opt, usr)
+	return describePlan(plan), err
+}
+
+// planFor plans and leaves $BOOT as it is. Unless it is a dry run what has to be
+// signed is signed: a unified image's size is known only once it is there.
+func planFor(want bootloader.Want, opt Options, usr treeOf) (plan bootloader.Plan, err error) {
+	opt.planning = true
+	boot, err := openBoot(opt, true)
 	if err != nil {
-		return Synced{}, err
+		return bootloader.Plan{}, err
 	}
-	return describePlan(plan), nil
+	defer func() { err = errors.Join(err, boot.Close()) }()
+	plan, _, err = planMenu(want, opt, boot, usr)
+	return plan, err
 }
 
 // wantedAs describes the menu that the states of a root ask for, with the token
@@ -55,7 +69,12 @@ func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error
 	}
 	live, _ := s.Active() // an unsealed /usr is no state; nothing is live then
 	w := bootloader.Want{Token: token, MachineID: machineID(opt.Root), Active: uint64(live),
-		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default)}
+		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default), Good: uint64(goodState(opt.Root))}
+	contents, err := newContent(opt)
+	if err != nil {
+		return bootloader.Want{}, err
+	}
+	w.Keep = contents.config.Menu
 	bad := badStates(opt.Root)
 	for _, row := range rows {
 		if slices.Contains(opt.Without, row.ID) || slices.Contains(bad, row.ID) && row.ID != live && row.ID != opt.Default {
@@ -64,11 +83,18 @@ func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error
 		if !isWhole(s, row) {
 			continue
 		}
-		one, err := bootState(opt.Root, row, s.Usr(row.ID))
+		one, err := contents.state(row, s.Usr(row.ID))
+		if ofTree(err, s.Usr(row.ID)) && !slices.Contains([]uint64{w.Active, w.Booted, w.Default}, uint64(row.ID)) {
+			contents.warn(err.Error() + "; it gets no boot entry")
+			continue
+		}
 		if err != nil {
 			return bootloader.Want{}, err
 		}
 		w.States = append(w.States, one)
+	}
+	if contents.config.Rescue {
+		w.Rescue = rescueKernel(w.States, w.Booted)
 	}
 	return w, nil
 }

@@ -6,16 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"moss/store"
 )
 
 // Policy says which states a prune keeps: the newest States, and whatever is
@@ -28,61 +25,42 @@ type Policy struct {
 // defaultStates is how many states are kept where nobody says another number.
 const defaultStates = 10
 
-// ConfigError says what is wrong with the administrator's configuration.
-type ConfigError struct {
-	Path string
-	Err  error
+// ReadPolicy reads the rules of a root's configuration; without any ten states are
+// kept.
+func ReadPolicy(root string) (Policy, error) {
+	c, err := ReadConfig(root)
+	return c.Keep, err
 }
 
-func (e *ConfigError) Error() string   { return fmt.Sprintf("read %s: %v", e.Path, e.Err) }
-func (e *ConfigError) Unwrap() []error { return []error{e.Err, store.ErrRefused} }
-
-// Hint shows the right form.
-func (e *ConfigError) Hint() string { return "mend it, for example: keep: {states: 10, age: 30d}" }
-
-// ReadPolicy reads the rules from etc/moss/moss.yaml of a root; without the file
-// ten states are kept.
-func ReadPolicy(root string) (Policy, error) {
-	p := Policy{States: defaultStates}
-	path := filepath.Join(root, "etc/moss/moss.yaml")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
+// parseKeep reads the rules as they are to be together: who gives an age alone
+// wants no number of states.
+func parseKeep(node *yaml.Node, before Policy) (Policy, error) {
+	var file map[string]yaml.Node
+	if err := node.Decode(&file); err != nil {
+		return before, errors.New("keep: want {states: NUMBER, age: AGE}")
 	}
-	if err != nil {
-		return p, fmt.Errorf("read configuration: %w", err)
+	if len(file) == 0 {
+		return before, nil
 	}
-	if p, err = parsePolicy(data); err != nil {
-		return p, &ConfigError{path, err}
+	p := Policy{}
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		one := file[key]
+		var err error
+		switch key {
+		case "states":
+			p.States, err = number("keep: states", &one, 1, math.MaxInt32)
+		case "age":
+			if p.Age, err = ParseAge(one.Value); err != nil {
+				err = fmt.Errorf("keep: %w", err)
+			}
+		default:
+			err = fmt.Errorf("keep: %s: no such key; want states or age", key)
+		}
+		if err != nil {
+			return before, err
+		}
 	}
 	return p, nil
-}
-
-func parsePolicy(data []byte) (Policy, error) {
-	var file struct {
-		Keep struct {
-			States *int   `yaml:"states"`
-			Age    string `yaml:"age"`
-		} `yaml:"keep"`
-	}
-	p := Policy{States: defaultStates}
-	if err := strictYAML(data, &file); err != nil {
-		return p, err
-	}
-	if n := file.Keep.States; n != nil {
-		if *n < 1 {
-			return p, fmt.Errorf("keep: states: %d: want 1 or more", *n)
-		}
-		p.States = *n
-	} else if file.Keep.Age != "" {
-		p.States = 0
-	}
-	if file.Keep.Age == "" {
-		return p, nil
-	}
-	var err error
-	p.Age, err = ParseAge(file.Keep.Age)
-	return p, err
 }
 
 // strictYAML refuses keys it does not know and a second document; an empty text

@@ -88,6 +88,7 @@ func pruned(ctx context.Context, opt Options, choose func([]StateInfo) ([]state.
 	if err != nil {
 		return done, err
 	}
+	opt.Log = warnOnce(opt.Log)
 	all, err := describe(s, opt)
 	if err == nil {
 		done.States, err = choose(all)

@@ -62,7 +62,7 @@ func (t *transaction) resolve(ctx context.Context) error {
 	if t.unchanged() {
 		t.result.ID, t.result.Unchanged = t.result.Previous, true
 		if t.opt.NextBoot {
-			t.result.ID = t.base(t.result.Previous)
+			t.result.ID = t.from
 		}
 		return errDone
 	}
@@ -91,6 +91,7 @@ func (t *transaction) begin() error {
 	}
 	t.result.Previous = live
 	base := t.base(live)
+	t.from = base
 	t.before, err = t.store.Selected(base)
 	if errors.Is(err, state.ErrNotFound) {
 		return &store.RefusedError{What: fmt.Sprintf("state %d is live, and moss did not make it", base), Advice: "take an AerynOS installation over: moss state adopt"}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"moss/bootloader/efivar"
+	"moss/bootloader/esp"
 	"moss/internal/fault"
 	"moss/internal/ui"
 	"moss/store"
@@ -34,11 +36,18 @@ type Options struct {
 	Now        time.Time  // the time that is recorded
 	Without    []state.ID // states that the menu no longer offers
 	Log        func(string)
-	Progress   Progress
+	// Vars are the EFI variables; nil is the machine's own for the root "/" and
+	// none for any other.
+	Vars     efivar.Vars
+	Progress Progress
 	// Agree is asked before anything that lasts is done; nil agrees.
 	Agree func(Result) (bool, error)
 
-	keepDefault bool // leave the menu's default as it is
+	UKI         bool      // one image instead of a kernel and initrds, whatever moss.yaml says
+	planning    bool      // $BOOT is only looked at
+	keepDefault bool      // leave the menu's default as it is
+	take        bool      // Default was chosen by a person: whoever else named one gives way
+	held        *esp.Boot // $BOOT, when it is open for all steps
 }
 
 // Change is what a user wants of a transaction.
@@ -143,6 +152,7 @@ type transaction struct {
 	change Change
 	store  *store.Store
 
+	from          state.ID // the change is made to this one, 0 if to nothing
 	before, after store.Choice
 	wanted        resolve.Solution
 	kept          []string     // names that were there for others and are now asked for
@@ -171,6 +181,7 @@ func Transact(ctx context.Context, opt Options, change Change) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	opt.Log = warnOnce(opt.Log)
 	t := &transaction{opt: opt, change: change, store: s}
 	t.result.Notes, t.result.Reboot = []string{}, []string{}
 	release := inhibit(ctx, opt)

@@ -91,14 +91,14 @@ func bootFindings(s *store.Store, opt Options) []verify.Finding {
 	if _, err := readToken(opt.Root); opt.NoBoot || errors.Is(err, fs.ErrNotExist) {
 		return nil // no menu was ever written
 	}
-	opt.keepDefault = true
+	opt.keepDefault, opt.DryRun = true, true
 	want, err := wanted(s, opt)
 	if err == nil && !anyKernel(want) {
 		return nil
 	}
 	var plan bootloader.Plan
 	if err == nil {
-		plan, err = planMenu(want, opt)
+		plan, err = planFor(want, opt, treesOf(s))
 	}
 	if err != nil {
 		return []verify.Finding{{Path: "$BOOT", What: verify.Unreadable, Got: err.Error()}}

@@ -18,9 +18,20 @@ import (
 )
 
 // The folder /.moss/boot/failed has a file for each state that was refused: by
-// early boot, which found that it cannot boot, or by a verification that could
-// not mend it. Both write the same lines; this prefix of the reason says which.
-const verifyReason = "verify: "
+// early boot, which found that it cannot boot, by a verification that could not
+// mend it, by a person, or because all its tries at the loader were used up.
+// All write the same lines; the reason says who. Early boot's own have no mark.
+const (
+	verifyReason  = "verify: "
+	handReason    = "marked bad by hand"
+	countedReason = "none was blessed"
+)
+
+// feared says that a reason is early boot's: that the state runs disproves it.
+// What a person said and what the counters say it does not.
+func feared(why string) bool {
+	return why != "" && !strings.HasPrefix(why, verifyReason) && !strings.HasPrefix(why, handReason) && !strings.HasSuffix(why, countedReason)
+}
 
 func failedDir(root string) string { return filepath.Join(root, store.Home, "boot/failed") }
 
@@ -58,14 +69,21 @@ func badStates(root string) []state.ID {
 
 // markBad records, durably, that a state is damaged beyond repair.
 func markBad(root string, id state.ID, why string, now time.Time) error {
+	return markFailed(root, id, verifyReason+why, runningKernel(), now)
+}
+
+// markFailed records, durably, why a state is refused. The same reason is not
+// written again: the first time is what a person looks for.
+func markFailed(root string, id state.ID, reason, kernel string, now time.Time) error {
 	dir := failedDir(root)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("mark state %d: %w", id, err)
 	}
-	if before := failure(root, id); before == verifyReason+why {
+	reason = oneLine(reason)
+	if failure(root, id) == reason {
 		return nil
 	}
-	text := fmt.Sprintf("reason: %s\nkernel: %s\ntime: %s\n", oneLine(verifyReason+why), runningKernel(), now.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("reason: %s\nkernel: %s\ntime: %s\n", reason, oneLine(kernel), now.UTC().Format(time.RFC3339))
 	if err := atomicfile.Write(filepath.Join(dir, id.String()), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("mark state %d: %w", id, err)
 	}
@@ -87,7 +105,7 @@ func takeBack(root string, id state.ID) error {
 	return atomicfile.SyncDir(failedDir(root))
 }
 
-// clearFailed takes back what early boot wrote of a state, and nothing that a
+// clearFailed takes back what was held against a state, but nothing that a
 // verification wrote.
 func clearFailed(root string, id state.ID) (bool, error) {
 	why := failure(root, id)
@@ -97,10 +115,10 @@ func clearFailed(root string, id state.ID) (bool, error) {
 	return true, takeBack(root, id)
 }
 
-// disproved is clearFailed for a state that is live and that this machine has
-// booted into: it does boot.
+// disproved takes back what early boot feared of a state that is live and that
+// this machine has booted into: it does boot.
 func disproved(opt Options, live, booted state.ID) error {
-	if live == 0 || live != booted {
+	if live == 0 || live != booted || !feared(failure(opt.Root, live)) {
 		return nil
 	}
 	took, err := clearFailed(opt.Root, live)
@@ -113,7 +131,7 @@ func disproved(opt Options, live, booted state.ID) error {
 // refusal is failure, less what the running machine disproves.
 func refusal(root string, id, booted state.ID) string {
 	why := failure(root, id)
-	if id == booted && !strings.HasPrefix(why, verifyReason) {
+	if id == booted && feared(why) {
 		return ""
 	}
 	return why

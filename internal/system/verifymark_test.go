@@ -24,6 +24,8 @@ func TestRunningMachineDisprovesEarlyBoot(t *testing.T) {
 		{"not booted here", early, 3, 0, true},
 		{"nothing is live", early, 0, 0, true},
 		{"damaged", verified, 3, 3, true},
+		{"marked by a person", "reason: marked bad by hand: no sound\n", 3, 3, true},
+		{"its tries used up", "reason: 3 boots, none was blessed\n", 3, 3, true},
 	} {
 		opt := Options{Root: t.TempDir(), Log: func(string) {}}
 		testutil.Tree{".moss/boot/failed/3": c.mark, ".moss/boot/failed/4": early}.Create(t, opt.Root)
@@ -72,6 +74,8 @@ func TestTheBootedStateIsBootable(t *testing.T) {
 		{"", "feared", 3, ""},
 		{"", "feared", 2, "feared"},
 		{"reason: verify: harm\n", "", 3, "verify: harm"},
+		{"reason: marked bad by hand\n", "", 3, "marked bad by hand"},
+		{"reason: 2 boots, none was blessed\n", "", 3, "2 boots, none was blessed"},
 	} {
 		testutil.Tree{".moss/boot/failed/3": c.mark}.Create(t, root)
 		if c.mark == "" {

@@ -1,0 +1,4 @@
+package bootloader
+
+// BlessOn is Bless with other system calls.
+var BlessOn = bless

@@ -1,0 +1,139 @@
+package bootloader
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"moss/bootloader/bls"
+	"moss/bootloader/efivar"
+)
+
+// prefers: the loader reads LoaderEntryPreferred.
+func (v Variables) prefers() bool { return v.Features&bls.FeaturePreferred != 0 }
+
+// Wish is the state of ours that a person asked for behind our back, by the "d"
+// key of the loader's menu or with another program: the one that
+// LoaderEntryPreferred, LoaderEntryDefault or "default" of loader.conf names, 0
+// when none names an entry that is there. What only repeats the order is not
+// news, so anything else goes before it.
+func (f Found) Wish() uint64 {
+	known, wish := f.first(), uint64(0)
+	for _, state := range f.hints() {
+		if state != known {
+			return state
+		}
+		wish = state
+	}
+	return wish
+}
+
+// hints are the states that settings name, in the order in which the loader
+// follows them. One that means all entries leaves it to their order.
+func (f Found) hints() []uint64 {
+	settings := []string{f.Vars.Default, bls.ConfigDefault(f.ConfigText)}
+	if f.Vars.prefers() {
+		settings = append([]string{f.Vars.Preferred}, settings...)
+	}
+	var states []uint64
+	for _, setting := range settings {
+		if state, there := f.named(setting); there && state != 0 && setting != everything(f.Token) {
+			states = append(states, state)
+		}
+	}
+	return states
+}
+
+// first is the state that the order puts first, counters aside.
+func (f Found) first() uint64 {
+	state := f.DefaultState()
+	for _, own := range f.Ours {
+		if f.DefaultState() == 0 {
+			state = max(state, own.State)
+		}
+	}
+	return state
+}
+
+// named finds the entry of ours that a setting of the loader means, in the
+// loader's order: by pattern, with or without the counter (ids lose it from 259
+// on), or by a name that had another counter. It is false when there is none.
+func (f Found) named(setting string) (state uint64, there bool) {
+	if !f.means(setting) {
+		return 0, false
+	}
+	exact, _ := bls.ParseName(strings.ToLower(setting))
+	list := choose(f.Ours, func(o Own) bool {
+		return bls.Match(setting, o.File) || bls.Match(setting, o.Name.Stem+bls.Suffix) || equalFold(exact.Stem, o.Name.Stem)
+	})
+	if len(list) == 0 {
+		return 0, false
+	}
+	return slices.MinFunc(list, func(a, b Own) int {
+		return cmp.Or(boolean(a.Err != nil, b.Err != nil), bls.Compare(a.Entry, b.Entry))
+	}).State, true
+}
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
+
+// variables plans what the loader is told beside the order, which has said it
+// all: a newer loader gets the same as a preference, and what would beat the
+// order goes. What decides now does so to the last; what does not decide goes
+// first, or it might as soon as its entry is there again or another one is gone.
+//
+// LoaderEntryDefault is never written: it would start an entry that has no tries
+// left. What somebody else put into a variable stays unless a person chose ours.
+func (w Want) variables(f, now Found) (first, last []Step) {
+	v := f.Vars
+	if !v.Present || len(w.kept()) == 0 {
+		return nil, nil
+	}
+	free := func(value string) bool { return value == "" || f.means(value) || w.TakeDefault }
+	decides := f.Usual().Why
+	preferred := ""
+	if w.Default != 0 && v.prefers() {
+		preferred = Pattern(w.Token, w.Default)
+	}
+	if v.Preferred != preferred && free(v.Preferred) {
+		if v.Preferred != "" && decides != bls.ByPreferred {
+			first = append(first, w.variable(now, string(bls.ByPreferred), v.Preferred, ""))
+		}
+		if preferred != "" || decides == bls.ByPreferred {
+			last = append(last, w.variable(now, string(bls.ByPreferred), v.Preferred, preferred))
+		}
+	}
+	if v.Default != "" && free(v.Default) {
+		step := w.variable(now, string(bls.ByDefault), v.Default, "")
+		if decides == bls.ByDefault {
+			last = append(last, step)
+		} else {
+			first = append(first, step)
+		}
+	}
+	if now.stale(v.OneShot) {
+		first = append(first, w.variable(now, string(bls.ByOneShot), v.OneShot, ""))
+	}
+	return first, last
+}
+
+// variable is the step from one value to another; "" is none.
+func (w Want) variable(now Found, name, from, to string) Step {
+	state, there := now.named(from)
+	step := Step{Op: OpUnset, Key: efivar.Loader(name)}
+	switch {
+	case to != "":
+		step.Op, step.Data = OpSet, efivar.Encode(to)
+		step.Text = fmt.Sprintf("set %s to state %d", name, w.Default)
+	case there:
+		step.Text = fmt.Sprintf("remove %s: the order says which entry is first", name)
+	case now.means(from):
+		step.Text = fmt.Sprintf("remove %s: its entry %s is gone", name, from)
+	default:
+		step.Text = fmt.Sprintf("remove %s: it asks for %s", name, clip(plain(from), maxTitle))
+	}
+	foreign := from != "" && !now.means(from)
+	read := name == "LoaderEntryDefault" || name == "LoaderEntryPreferred" && now.Vars.prefers()
+	step.Needed = read && (foreign || there && state != w.first())
+	return step
+}
