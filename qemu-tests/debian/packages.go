@@ -33,6 +33,9 @@ func Kernel() Set { return Set{"kernel", []string{"linux-image-amd64"}} }
 // Mini is the least with a C library, a shell and commands.
 func Mini() Set { return Set{"mini", []string{"libc6", "dash", "coreutils"}} }
 
+// Loader is systemd-boot alone.
+func Loader() Set { return Set{"loader", []string{"systemd-boot-efi"}} }
+
 // Odd are packages that no machine here runs and that tests of packing read: one
 // whose program gets a capability from its maintainer script.
 func Odd() Set { return Set{"odd", []string{"iputils-ping"}} }

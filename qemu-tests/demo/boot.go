@@ -67,7 +67,47 @@ func (s *story) bootNewest(ctx context.Context) error {
 		s.same("systemd reached multi-user", "systemctl is-active multi-user.target", "active"),
 		s.fails("nano is absent", "command -v nano"),
 		s.works("bash-completion's files are there", "test -s /usr/share/bash-completion/bash_completion"),
+		s.blessed(),
 	)
+}
+
+// blessed waits for the unit that ends a good boot: then the state that failed is
+// no longer what the next boot tries.
+func (s *story) blessed() error {
+	if _, status, err := s.running.Run("systemctl start moss-bless.service", loginLimit); err != nil || status != 0 {
+		return errors.Join(err, fmt.Errorf("moss-bless.service: exit code %d", status))
+	}
+	menu, err := s.menu()
+	if err != nil {
+		return err
+	}
+	last := menu.Entries[len(menu.Entries)-1]
+	return errors.Join(
+		s.want("the boot is blessed: the entry of state 2 counts no more", !menu.Entries[0].counts()),
+		s.want("state 3 is marked bad, state 2 is what the next boot starts", last.State == 3 && last.Bad && menu.Default == 2),
+	)
+}
+
+type menuEntry struct {
+	State int
+	Bad   bool
+	Tries *int `json:"tries_left"`
+}
+
+func (e menuEntry) counts() bool { return e.Tries != nil }
+
+type menuList struct {
+	Default, Booted int
+	Entries         []menuEntry
+}
+
+func (s *story) menu() (menuList, error) {
+	var menu menuList
+	err := s.decode("moss-boot list --json", &menu)
+	if err == nil && len(menu.Entries) != 3 {
+		err = fmt.Errorf("moss-boot list: %d entries, want 3", len(menu.Entries))
+	}
+	return menu, err
 }
 
 func (s *story) bootOlder(ctx context.Context) error {
@@ -122,18 +162,15 @@ func (s *story) tellTruth(context.Context) error {
 	if err := s.decode("moss state list --json", &states); err != nil {
 		return err
 	}
-	var menu struct {
-		Default, Booted int
-		Entries         []struct{ State int }
-	}
-	if err := s.decode("moss-boot list --json", &menu); err != nil {
+	menu, err := s.menu()
+	if err != nil {
 		return err
 	}
 	ok := len(states) == 3 && states[0].Active && states[0].Booted && !states[1].Active && states[1].Bootable && !states[2].Bootable && states[2].Failed != ""
 	if err := s.want("moss state list: 1 is active and booted, 2 could boot, 3 cannot and failed before", ok); err != nil {
 		return err
 	}
-	if err := s.want("moss-boot list: three entries, newest first, 1 is booted", menu.Booted == 1 && len(menu.Entries) == 3 && menu.Entries[0].State == 3); err != nil {
+	if err := s.want("moss-boot list: three entries, newest first but for the bad one, 1 is booted", menu.Booted == 1 && menu.Entries[0].State == 2 && menu.Entries[2].State == 3); err != nil {
 		return err
 	}
 	if err := s.running.Line("systemctl poweroff"); err != nil {

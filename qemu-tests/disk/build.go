@@ -15,6 +15,9 @@ type Layout struct {
 	GUID string
 	ESP  Volume
 	Root Volume
+
+	// XBOOTLDR is a third partition, after the root; none when its size is 0.
+	XBOOTLDR Volume
 }
 
 // Volume describes a partition and the file system in it.
@@ -46,18 +49,20 @@ func Build(ctx context.Context, path string, layout Layout) (*Disk, error) {
 }
 
 func (l *Layout) complete() {
-	for _, id := range []*string{&l.GUID, &l.ESP.GUID, &l.Root.GUID, &l.Root.UUID} {
+	for _, id := range []*string{&l.GUID, &l.ESP.GUID, &l.Root.GUID, &l.Root.UUID, &l.XBOOTLDR.GUID} {
 		if *id == "" {
 			*id = randomGUID()
 		}
 		*id = strings.ToLower(*id)
 	}
-	if l.ESP.UUID == "" {
-		serial := make([]byte, 4)
-		_, _ = rand.Read(serial) // never fails since Go 1.24
-		l.ESP.UUID = fmt.Sprintf("%X-%X", serial[:2], serial[2:])
+	for _, v := range []*Volume{&l.ESP, &l.XBOOTLDR} {
+		if v.UUID == "" {
+			serial := make([]byte, 4)
+			_, _ = rand.Read(serial) // never fails since Go 1.24
+			v.UUID = fmt.Sprintf("%X-%X", serial[:2], serial[2:])
+		}
 	}
-	for _, v := range []*Volume{&l.ESP, &l.Root} {
+	for _, v := range []*Volume{&l.ESP, &l.Root, &l.XBOOTLDR} {
 		v.Size = (v.Size + align - 1) / align * align
 	}
 }
@@ -69,9 +74,15 @@ func (l *Layout) disk(path string) (*Disk, error) {
 	if l.ESP.Size < minESP || l.Root.Size <= 0 {
 		return nil, fmt.Errorf("sizes %d and %d: an ESP of %d bytes and a root of any size are the least", l.ESP.Size, l.Root.Size, minESP)
 	}
+	if l.XBOOTLDR.Size > 0 && l.XBOOTLDR.Size < minESP {
+		return nil, fmt.Errorf("size %d: an XBOOTLDR has %d bytes at least", l.XBOOTLDR.Size, minESP)
+	}
 	d := &Disk{Path: path, GUID: l.GUID}
 	d.ESP = Partition{GUID: l.ESP.GUID, Label: l.ESP.Label, UUID: l.ESP.UUID, Start: align, Size: l.ESP.Size}
 	d.Root = Partition{GUID: l.Root.GUID, Label: l.Root.Label, UUID: l.Root.UUID, Start: align + l.ESP.Size, Size: l.Root.Size}
+	if v := l.XBOOTLDR; v.Size > 0 {
+		d.XBOOTLDR = Partition{GUID: v.GUID, Label: v.Label, UUID: v.UUID, Start: d.Root.Start + d.Root.Size, Size: v.Size}
+	}
 	return d, nil
 }
 
@@ -84,10 +95,14 @@ func (d *Disk) partition() error {
 	if err != nil {
 		return err
 	}
-	size := d.Root.Start + d.Root.Size + align
+	size := d.Root.Start + d.Root.Size + d.XBOOTLDR.Size + align
+	entries := []entry{d.ESP.entry(espType), d.Root.entry(rootType)}
+	if d.XBOOTLDR.Size > 0 {
+		entries = append(entries, d.XBOOTLDR.entry(bootType))
+	}
 	err = f.Truncate(size)
 	if err == nil {
-		err = writeTable(f, size, d.GUID, []entry{d.ESP.entry(espType), d.Root.entry(rootType)})
+		err = writeTable(f, size, d.GUID, entries)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -97,8 +112,13 @@ func (p Partition) entry(kind string) entry {
 }
 
 func (d *Disk) fill(ctx context.Context, l Layout) error {
-	if err := d.makeFAT(ctx, l.ESP); err != nil {
+	if err := d.makeFAT(ctx, d.ESP, l.ESP); err != nil {
 		return err
+	}
+	if d.XBOOTLDR.Size > 0 {
+		if err := d.makeFAT(ctx, d.XBOOTLDR, l.XBOOTLDR); err != nil {
+			return err
+		}
 	}
 	return d.makeExt4(ctx, l.Root)
 }
@@ -107,10 +127,10 @@ func (d *Disk) fill(ctx context.Context, l Layout) error {
 // its number of clusters too (65,525), the only measure that firmware has.
 const minESP = 34 << 20
 
-func (d *Disk) makeFAT(ctx context.Context, v Volume) error {
+func (d *Disk) makeFAT(ctx context.Context, p Partition, v Volume) error {
 	args := []string{"-F", "32", "-s", fmt.Sprint(clusterSectors(v.Size)), "-i", strings.ReplaceAll(v.UUID, "-", ""),
 		// The hidden sectors are the partition's start, as for a real disk.
-		"--offset", fmt.Sprint(d.ESP.Start / sector), "-h", fmt.Sprint(d.ESP.Start / sector)}
+		"--offset", fmt.Sprint(p.Start / sector), "-h", fmt.Sprint(p.Start / sector)}
 	if v.Label != "" {
 		args = append(args, "-n", strings.ToUpper(v.Label))
 	}
@@ -121,7 +141,7 @@ func (d *Disk) makeFAT(ctx context.Context, v Volume) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	args = []string{"-s", "-m", "-Q", "-i", d.espImage()}
+	args = []string{"-s", "-m", "-Q", "-i", d.image(p)}
 	for _, name := range names {
 		args = append(args, filepath.Join(v.Tree, name.Name()))
 	}
@@ -138,7 +158,7 @@ func clusterSectors(size int64) int64 {
 	return n
 }
 
-func (d *Disk) espImage() string { return fmt.Sprintf("%s@@%d", d.Path, d.ESP.Start) }
+func (d *Disk) image(p Partition) string { return fmt.Sprintf("%s@@%d", d.Path, p.Start) }
 
 func (d *Disk) rootImage() string { return fmt.Sprintf("%s?offset=%d", d.Path, d.Root.Start) }
 

@@ -20,6 +20,8 @@ type Disk struct {
 	GUID string
 	ESP  Partition
 	Root Partition
+
+	XBOOTLDR Partition // the zero value when there is none
 }
 
 // Partition is a range of the disk. GUID is what Linux calls PARTUUID.
@@ -59,6 +61,8 @@ func open(ctx context.Context, path string) (*Disk, error) {
 	if d.Root, err = find(entries, rootType); err != nil {
 		return nil, err
 	}
+	// It is there or not: the one error that find has.
+	d.XBOOTLDR, _ = find(entries, bootType)
 	return d, d.identify(ctx)
 }
 
@@ -74,16 +78,21 @@ func find(entries []entry, kind string) (Partition, error) {
 // identify reads the identities where the kernel finds them: the serial number
 // in FAT32's boot sector, the UUID in ext4's superblock.
 func (d *Disk) identify(ctx context.Context) error {
-	fat, err := readRange(ctx, d.Path, d.ESP.Start, sector)
-	if err != nil {
-		return err
+	for _, p := range []*Partition{&d.ESP, &d.XBOOTLDR} {
+		if p.Size == 0 {
+			continue
+		}
+		fat, err := readRange(ctx, d.Path, p.Start, sector)
+		if err != nil {
+			return err
+		}
+		serial := binary.LittleEndian.Uint32(fat[67:])
+		p.UUID = fmt.Sprintf("%04X-%04X", serial>>16, serial&0xffff)
 	}
 	super, err := readRange(ctx, d.Path, d.Root.Start+1024, 1024)
 	if err != nil {
 		return err
 	}
-	serial := binary.LittleEndian.Uint32(fat[67:])
-	d.ESP.UUID = fmt.Sprintf("%04X-%04X", serial>>16, serial&0xffff)
 	d.Root.UUID = dashed(super[104:120])
 	return nil
 }

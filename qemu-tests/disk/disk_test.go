@@ -227,6 +227,7 @@ func TestBuildRefuses(t *testing.T) {
 	for name, layout := range map[string]Layout{
 		"only ext4":          {ESP: good, Root: Volume{Size: 1 << 30, Type: "xfs"}},
 		"are the least":      {ESP: Volume{Size: 1 << 20}, Root: good},
+		"an XBOOTLDR has":    {ESP: good, Root: good, XBOOTLDR: Volume{Size: 1 << 20}},
 		"no GUID":            {GUID: "1234", ESP: good, Root: good},
 		"longer than 36":     {ESP: good, Root: Volume{Size: 40 << 20, Label: strings.Repeat("x", 37)}},
 		"no such file":       {ESP: good, Root: Volume{Size: 40 << 20, Tree: "/absent/tree"}},

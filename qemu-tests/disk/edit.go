@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -57,7 +58,43 @@ func (d *Disk) WriteESP(ctx context.Context, name string, data []byte) error {
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}
-	return run(ctx, "mcopy", "-o", "-Q", "-i", d.espImage(), tmp.Name(), "::"+name)
+	return run(ctx, "mcopy", "-o", "-Q", "-i", d.image(d.ESP), tmp.Name(), "::"+name)
+}
+
+// WithFiles copies the image of a FAT file system to path and puts files into it,
+// in folders that are made where they are missing.
+func WithFiles(ctx context.Context, image, path string, files map[string][]byte) error {
+	if err := Copy(ctx, image, path); err != nil {
+		return err
+	}
+	tree, err := os.MkdirTemp("", "disk-files-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tree)
+	for name, data := range files {
+		file := filepath.Join(tree, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return err
+		}
+	}
+	return fill(ctx, path, tree)
+}
+
+// fill copies what is in a folder into a FAT image, replacing files of that name.
+func fill(ctx context.Context, image, tree string) error {
+	names, err := os.ReadDir(tree)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	args := []string{"-s", "-m", "-Q", "-o", "-i", image}
+	for _, name := range names {
+		args = append(args, filepath.Join(tree, name.Name()))
+	}
+	return run(ctx, "mcopy", append(args, "::/")...)
 }
 
 // RemoveESP removes one file from the ESP of a raw image.
@@ -65,7 +102,7 @@ func (d *Disk) RemoveESP(ctx context.Context, name string) error {
 	if err := d.rawOnly(); err != nil {
 		return err
 	}
-	return run(ctx, "mdel", "-i", d.espImage(), "::"+name)
+	return run(ctx, "mdel", "-i", d.image(d.ESP), "::"+name)
 }
 
 // rawOnly: the tools know no qcow2 and would write into its tables.

@@ -26,6 +26,7 @@ const (
 	align = 1 << 20
 
 	espType  = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+	bootType = "bc13c2ff-59e6-4262-a352-b275fd6f7172" // XBOOTLDR in the boot loader specification
 	rootType = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709" // root of x86-64 in the discoverable partitions specification
 )
 

@@ -18,6 +18,8 @@ type View struct {
 	ESP  Files
 	Root Files
 	dir  string
+
+	XBOOTLDR Files // nil when there is none
 }
 
 // Files reads one file system. Names are absolute. A file that is not there is
@@ -31,7 +33,7 @@ type Files interface {
 	Check(ctx context.Context) error
 }
 
-// View copies both partitions; no machine may run on the disk meanwhile. Close
+// View copies the partitions; no machine may run on the disk meanwhile. Close
 // removes the copies.
 func (d *Disk) View(ctx context.Context) (*View, error) {
 	dir, err := os.MkdirTemp("", "disk-view-")
@@ -42,6 +44,10 @@ func (d *Disk) View(ctx context.Context) (*View, error) {
 	err = errors.Join(
 		extract(ctx, d.Path, d.ESP.Start, d.ESP.Size, filepath.Join(dir, "esp")),
 		extract(ctx, d.Path, d.Root.Start, d.Root.Size, filepath.Join(dir, "root")))
+	if d.XBOOTLDR.Size > 0 {
+		v.XBOOTLDR = fat(filepath.Join(dir, "xbootldr"))
+		err = errors.Join(err, extract(ctx, d.Path, d.XBOOTLDR.Start, d.XBOOTLDR.Size, filepath.Join(dir, "xbootldr")))
+	}
 	if err == nil {
 		err = run(ctx, "e2fsck", "-y", "-E", "journal_only", filepath.Join(dir, "root"))
 	}
@@ -50,6 +56,10 @@ func (d *Disk) View(ctx context.Context) (*View, error) {
 	}
 	return v, nil
 }
+
+// Running is the ESP of a raw image as it is now, in place, while a machine may
+// run on it. It must not be writing there.
+func (d *Disk) Running() Files { return fat(d.image(d.ESP)) }
 
 // Close removes the copies.
 func (v *View) Close() error { return os.RemoveAll(v.dir) }

@@ -43,6 +43,14 @@ type Config struct {
 	Firmware Firmware
 	Vars     string
 
+	// Secure lets nothing but the firmware, in system management mode, write its
+	// variables: firmware that is built for Secure Boot starts only then.
+	Secure bool
+
+	// Resume goes on from where Save of this name was called, instead of booting.
+	// All else must be as it was for that machine.
+	Resume string
+
 	// Panics lets waits go on after "Kernel panic", for tests that want only the
 	// reboot which follows. Otherwise a panic ends the wait that meets it.
 	Panics bool
@@ -79,12 +87,16 @@ func (c Config) logPath() string {
 
 // machineType leaves out the controllers that nothing is attached to: the guest
 // would load a driver for each of them, which takes seconds under emulation.
-const machineType = "q35,sata=off,smbus=off,i8042=off,usb=off,vmport=off,smm=off"
+const machineType = "q35,sata=off,smbus=off,i8042=off,usb=off,vmport=off,smm="
 
 // args is the command line; vars is this machine's own variable file.
 func (c Config) args(vars string) ([]string, error) {
+	management := "off"
+	if c.Secure {
+		management = "on"
+	}
 	args := []string{
-		"-nodefaults", "-no-user-config", "-machine", machineType, "-accel", c.Accel, "-cpu", cpu(c.Accel),
+		"-nodefaults", "-no-user-config", "-machine", machineType + management, "-accel", c.Accel, "-cpu", cpu(c.Accel),
 		"-m", fmt.Sprint(orElse(c.Memory, 1024)), "-smp", fmt.Sprint(orElse(c.CPUs, 1)),
 		"-display", "none", "-vga", "none", "-nic", "none", "-monitor", "none", "-serial", "stdio",
 		"-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control",
@@ -93,6 +105,9 @@ func (c Config) args(vars string) ([]string, error) {
 		"-action", "shutdown=pause",
 		// Without a source of entropy early user space may wait for it.
 		"-device", "virtio-rng-pci",
+	}
+	if c.Resume != "" {
+		args = append(args, "-loadvm", c.Resume)
 	}
 	args = append(args, c.boot(vars)...)
 	for i, disk := range c.Disks {
@@ -111,6 +126,9 @@ func (c Config) boot(vars string) []string {
 		args = append(args,
 			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(c.Firmware.Code),
 			"-drive", "if=pflash,unit=1,format=raw,file="+escape(vars))
+	}
+	if c.Secure {
+		args = append(args, "-global", "driver=cfi.pflash01,property=secure,value=on")
 	}
 	if c.Kernel != "" {
 		args = append(args, "-kernel", c.Kernel, "-append", c.Append)

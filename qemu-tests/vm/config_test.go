@@ -34,6 +34,16 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+func TestSecureArguments(t *testing.T) {
+	for secure, want := range map[bool]string{false: machineType + "off", true: machineType + "on"} {
+		args, err := Config{Accel: "kvm", Kernel: "/k", Secure: secure}.args("/vars")
+		must(t, err)
+		if !contains(args, []string{"-machine", want}) || slices.Contains(args, "driver=cfi.pflash01,property=secure,value=on") != secure {
+			t.Errorf("secure %v: got %q, want machine %s", secure, args, want)
+		}
+	}
+}
+
 func contains(list, part []string) bool {
 	for i := range len(list) - len(part) + 1 {
 		if slices.Equal(list[i:i+len(part)], part) {

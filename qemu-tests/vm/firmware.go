@@ -23,13 +23,27 @@ func FindFirmware() (Firmware, error) {
 }
 
 func findFirmware(root string) (Firmware, error) {
-	pairs := [][2]string{
+	return firstFirmware(root, [][2]string{
 		{"usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"},
 		{"usr/share/OVMF/OVMF_CODE.fd", "usr/share/OVMF/OVMF_VARS.fd"},
 		{"usr/share/edk2/x64/OVMF_CODE.4m.fd", "usr/share/edk2/x64/OVMF_VARS.4m.fd"},
 		{"usr/share/edk2/ovmf/OVMF_CODE.fd", "usr/share/edk2/ovmf/OVMF_VARS.fd"},
 		{"usr/share/qemu/edk2-x86_64-code.fd", "usr/share/qemu/edk2-i386-vars.fd"},
-	}
+	})
+}
+
+// FindSecureFirmware looks for OVMF with Secure Boot and without keys, which is
+// in setup mode. The machine needs Config.Secure.
+func FindSecureFirmware() (Firmware, error) {
+	return firstFirmware("/", [][2]string{
+		{"usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"},
+		{"usr/share/OVMF/OVMF_CODE.secboot.fd", "usr/share/OVMF/OVMF_VARS.fd"},
+		{"usr/share/edk2/x64/OVMF_CODE.secboot.4m.fd", "usr/share/edk2/x64/OVMF_VARS.4m.fd"},
+		{"usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "usr/share/edk2/ovmf/OVMF_VARS.fd"},
+	})
+}
+
+func firstFirmware(root string, pairs [][2]string) (Firmware, error) {
 	var looked []string
 	for _, pair := range pairs {
 		fw := Firmware{filepath.Join(root, pair[0]), filepath.Join(root, pair[1])}

@@ -83,7 +83,7 @@ func (l lab) modules(_ context.Context, k Kernel) error {
 	for i, name := range []string{
 		"drivers/md/dm-mod", "drivers/md/dm-flakey",
 		"fs/nls/nls_cp437", "fs/nls/nls_ascii", "fs/fat/fat", "fs/fat/vfat",
-		"lib/libcrc32c", "fs/xfs/xfs",
+		"lib/libcrc32c", "fs/xfs/xfs", "fs/efivarfs/efivarfs",
 	} {
 		from := filepath.Join(filepath.Dir(k.Image), "../../modules", k.Version, "kernel", name+".ko")
 		if err := install(from, filepath.Join(l.to, "modules", fmt.Sprintf("%02d-%s.ko", i, filepath.Base(name))), 0o644); err != nil {

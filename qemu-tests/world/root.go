@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -16,6 +17,11 @@ import (
 type Root struct {
 	Dir string
 	w   *World
+
+	// ESPSize is in bytes; 0 is 256 MiB. Split gives the entries and their files a
+	// partition of their own, XBOOTLDR.
+	ESPSize int64
+	Split   bool
 }
 
 // NewRoot makes the folder dir anew, with what must be there before the first
@@ -38,7 +44,7 @@ func (w *World) NewRoot(dir string, words ...string) (*Root, error) {
 			return nil, err
 		}
 	}
-	return &Root{dir, w}, os.Mkdir(filepath.Join(dir, "efi"), 0o700)
+	return &Root{Dir: dir, w: w}, os.Mkdir(filepath.Join(dir, "efi"), 0o700)
 }
 
 // Moss runs moss on the root.
@@ -76,8 +82,40 @@ func (r *Root) Disk(ctx context.Context, path string, rootSize int64) (*disk.Dis
 	if err := os.Mkdir(filepath.Join(r.Dir, "efi"), 0o700); err != nil {
 		return nil, err
 	}
-	return disk.Build(ctx, path, disk.Layout{
-		ESP:  disk.Volume{Size: 256 << 20, Tree: esp, Label: "ESP", GUID: ESPGUID},
+	layout := disk.Layout{
+		ESP:  disk.Volume{Size: cmp.Or(r.ESPSize, 256<<20), Tree: esp, Label: "ESP", GUID: ESPGUID},
 		Root: disk.Volume{Size: rootSize, Tree: r.Dir, Label: "root", GUID: RootGUID},
-	})
+	}
+	if r.Split {
+		layout.XBOOTLDR = disk.Volume{Size: 128 << 20, Tree: r.Dir + ".boot", Label: "BOOT"}
+		if err := split(esp, layout.XBOOTLDR.Tree); err != nil {
+			return nil, err
+		}
+	}
+	return disk.Build(ctx, path, layout)
+}
+
+// split leaves on the ESP what belongs there: the loader and loader.conf.
+func split(esp, boot string) error {
+	if err := os.RemoveAll(boot); err != nil {
+		return err
+	}
+	var names []string
+	for _, pattern := range []string{"loader/entries*", "moss-*"} {
+		found, err := filepath.Glob(filepath.Join(esp, pattern))
+		if err != nil {
+			return err
+		}
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		to := filepath.Join(boot, strings.TrimPrefix(name, esp))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.Rename(name, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }

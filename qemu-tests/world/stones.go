@@ -114,6 +114,20 @@ func (w *World) Programs(ctx context.Context, out string) (string, error) {
 			return "", err
 		}
 	}
+	const units = "usr/lib/systemd/system"
+	for _, unit := range []string{"moss-bless.service", "moss-triggers.service"} {
+		if err := install(filepath.Join(w.Repo, "dist/systemd", unit), filepath.Join(dir, units, unit), 0o644); err != nil {
+			return "", err
+		}
+	}
+	// As a distribution links it: every boot that gets as far is blessed.
+	wanted := filepath.Join(dir, units, "basic.target.wants/moss-bless.service")
+	if err := os.MkdirAll(filepath.Dir(wanted), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Symlink("../moss-bless.service", wanted); err != nil {
+		return "", err
+	}
 	return w.PackDir(ctx, dir, "moss", "0.1", out)
 }
 
