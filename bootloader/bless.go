@@ -33,12 +33,30 @@ func Bless(f Found, file string, good bool) (newName string, err error) {
 	return bless(f, file, good, realDisk{})
 }
 
+// Recount is Bless for an entry that is to be tried again, as if it were new: its
+// counter begins anew with so many tries, or with 0 it has none.
+func Recount(f Found, file string, tries uint) (newName string, err error) {
+	return recount(f, file, tries, realDisk{})
+}
+
 func bless(f Found, file string, good bool, d disk) (newName string, err error) {
+	return rename(f, file, d, func(n bls.Name) bls.Name {
+		return bls.Name{Stem: n.Stem, Counted: !good, Done: n.Done}
+	})
+}
+
+func recount(f Found, file string, tries uint, d disk) (newName string, err error) {
+	return rename(f, file, d, func(n bls.Name) bls.Name {
+		return bls.Name{Stem: n.Stem, Counted: tries > 0, Left: tries}
+	})
+}
+
+func rename(f Found, file string, d disk, named func(bls.Name) bls.Name) (newName string, err error) {
 	i := slices.IndexFunc(f.Ours, func(o Own) bool { return strings.EqualFold(o.File, file) })
 	if i < 0 {
 		return "", fmt.Errorf("bless %s: there is no such entry of ours", file)
 	}
-	b := blessing{disk: d, dir: f.Entries, file: f.Ours[i].File, stem: f.Ours[i].Name.Stem, good: good, stale: f.Stale}
+	b := blessing{disk: d, dir: f.Entries, file: f.Ours[i].File, stem: f.Ours[i].Name.Stem, named: named, stale: f.Stale}
 	for range 3 {
 		// A name that vanishes between two looks was changed by the loader's
 		// own bless; the next look sees what it left.
@@ -55,8 +73,9 @@ func bless(f Found, file string, good bool, d disk) (newName string, err error) 
 type blessing struct {
 	disk            disk
 	dir, file, stem string
-	good            bool
-	stale           Contents
+	// named makes the new name of the old one.
+	named func(bls.Name) bls.Name
+	stale Contents
 }
 
 // twin is a file of the entry as it is now.
@@ -75,7 +94,9 @@ func (b blessing) bless() (string, error) {
 	if source < 0 {
 		return "", errors.New("it is gone or damaged; make it anew: moss-boot sync")
 	}
-	want := b.named(twins[source])
+	old := twins[source].Name
+	old.Stem = b.stem
+	want := b.named(old).File()
 	there := slices.IndexFunc(twins, func(t twin) bool { return strings.EqualFold(t.file, want) })
 	if there < 0 || !bytes.Equal(twins[there].data, twins[source].data) {
 		if err := b.write(want, twins[source]); err != nil {
@@ -88,13 +109,6 @@ func (b blessing) bless() (string, error) {
 		return "", err
 	}
 	return want, fault.Point("bless/done")
-}
-
-func (b blessing) named(t twin) string {
-	if b.good {
-		return bls.Name{Stem: b.stem}.File()
-	}
-	return bls.Name{Stem: b.stem, Counted: true, Done: t.Done}.File()
 }
 
 // twins are the files of the entry: the one that was asked for first, then the

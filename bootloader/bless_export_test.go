@@ -1,4 +1,7 @@
 package bootloader
 
 // BlessOn is Bless with other system calls.
-var BlessOn = bless
+var (
+	BlessOn   = bless
+	RecountOn = recount
+)

@@ -12,19 +12,21 @@ import (
 // timeout is 0, which hides the menu from a person who needs it.
 const freshConfig = "timeout 5\n"
 
-// config plans loader.conf: its "default" means all entries of ours, and their
+// config plans loader.conf: its "default" means all states of ours, and their
 // order says which. Naming one would start it also when it has no tries left. A
 // default that someone else set stays, unless a person chose ours.
 //
-// One that does not decide now goes first, before it can; any other stands until
-// the old entries are gone.
+// One that does not decide now goes first, before it can, and one that is missing
+// comes first where it changes nothing yet: the loader is not to start something
+// else once our entries are without tries. Any other stands until the old entries
+// are gone.
 func (d *draft) config() (steps []Step, first bool) {
 	if len(d.items) == 0 {
 		return nil, false
 	}
 	text, pattern := d.found.ConfigText, everything(d.want.Token)
 	current := bls.ConfigDefault(text)
-	ours := current == "" || d.found.means(current)
+	ours := current == "" || d.found.means(current) || isEverything(d.want.Token, current)
 	if !ours && !d.want.TakeDefault || d.lean && ours && d.agrees(current) {
 		return nil, false
 	}
@@ -38,7 +40,8 @@ func (d *draft) config() (steps []Step, first bool) {
 	if text = bls.WithDefault(text, pattern); bytes.Equal(text, d.found.ConfigText) {
 		return nil, false
 	}
-	return []Step{{Op: OpConfig, Path: d.found.Config, Data: text, Bytes: d.round(uint64(len(text))), Text: what}}, current != "" && d.found.Usual().Why != bls.ByConfig
+	usual := d.found.Usual()
+	return []Step{{Op: OpConfig, Path: d.found.Config, Data: text, Bytes: d.round(uint64(len(text))), Text: what}}, usual.Why != bls.ByConfig && (current != "" || usual.State != 0)
 }
 
 // stale: a setting of ours that names nothing.
@@ -55,8 +58,8 @@ func (d *draft) agrees(current string) bool {
 
 // first is the state that the order is to put first.
 func (w Want) first() uint64 {
-	if states := w.kept(); w.Default == 0 && len(states) > 0 {
-		return states[0].ID
+	if w.Default == 0 {
+		return w.newest()
 	}
 	return w.Default
 }

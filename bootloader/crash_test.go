@@ -25,11 +25,27 @@ func TestNoCutLosesABlessedEntry(t *testing.T) {
 		p.prepare()
 		found := p.scan()
 		file := found.Ours[rapid.IntRange(0, len(found.Ours)-1).Draw(rt, "entry")].File
-		good := rapid.Bool().Draw(rt, "good")
+		good, tries := rapid.Bool().Draw(rt, "good"), rapid.IntRange(-2, 3).Draw(rt, "tries")
 		return p.run(func(rec *recorder) error {
 			_, err := bootloader.BlessOn(found, file, good, rec)
+			if tries >= 0 {
+				_, err = bootloader.RecountOn(found, file, uint(tries), rec)
+			}
 			return err
 		})
+	})
+}
+
+// TestNoCutLosesAFailedEntry does so while a sync takes the tries of states that
+// failed.
+func TestNoCutLosesAFailedEntry(t *testing.T) {
+	prove(t, func(rt *rapid.T, p *proof) error {
+		p.apply(newRecorder(t, p.boot.Dir))
+		p.want.States = slices.Clone(p.want.States)
+		for i := range p.want.States {
+			p.want.States[i].Bad = rapid.IntRange(0, 2).Draw(rt, "bad") > 0
+		}
+		return p.sync()
 	})
 }
 

@@ -161,8 +161,22 @@ func (d *diagnosis) exhausted() {
 		if why == "" {
 			why = fmt.Sprintf("%d boots, none was blessed", own.Name.Done)
 		}
-		d.warn("entry-bad", fmt.Sprintf("moss-boot set-default %d --force", id), "the loader no longer starts state %d by itself: %s", id, why)
+		d.warn("entry-bad", d.letGo(id), "the loader no longer starts state %d by itself: %s", id, why)
 	}
+}
+
+// letGo is what to do about a state that failed: what runs has proved itself,
+// what nobody has written down yet is to be, and what is known can go.
+func (d *diagnosis) letGo(id uint64) string {
+	switch {
+	case id == d.m.Booted:
+		return fmt.Sprintf("moss-boot bless good %d", id)
+	case d.m.Failed[id] == "":
+		return fmt.Sprintf("moss-boot bless bad %d", id)
+	case id == d.m.Live:
+		return d.away()
+	}
+	return d.removal([]uint64{id})
 }
 
 // blessing: what is counted and never blessed goes bad.

@@ -171,11 +171,17 @@ func (d *diagnosis) full(e *SpaceError, what string) {
 	d.warn("esp-full", do, "%s: %s needs %s, has %s", what, d.place().name(), size(e.Need), size(e.Have))
 }
 
-// removal is the command that lets states go; an entry of one that is gone goes
+// removal is the command that lets states go, the pinned too; an entry of one that is gone goes
 // with a sync.
 func (d *diagnosis) removal(states []uint64) string {
 	if states = choose(states, func(id uint64) bool { return slices.Contains(d.m.States, id) }); len(states) == 0 {
 		return syncMenu
 	}
-	return "moss state remove " + strings.ReplaceAll(numbers(states), ",", "")
+	unpin := ""
+	for _, id := range states {
+		if d.m.Want != nil && slices.ContainsFunc(d.m.Want.States, func(s State) bool { return s.ID == id && s.Pinned }) {
+			unpin += fmt.Sprintf("moss state unpin %d && ", id)
+		}
+	}
+	return unpin + "moss state remove " + strings.ReplaceAll(numbers(states), ",", "")
 }

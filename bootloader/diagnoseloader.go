@@ -17,7 +17,8 @@ type LoaderFacts struct {
 	// Entries are the firmware's entries for it, of which Twins are one too many.
 	Entries, Twins []string
 	// Enforced: Secure Boot is on. Keyed: there is a key of ours. Enrolled: the
-	// firmware knows it. Unsigned are the files of the next boot that it did not
+	// firmware knows it. Unsigned are the files of the next boot that it, or without
+	// one of ours any key that the firmware knows, did not
 	// sign.
 	Enforced, Keyed, Enrolled bool
 	Unsigned                  []string
@@ -76,7 +77,10 @@ func (d *diagnosis) program(c LoaderCopy) {
 func (d *diagnosis) signatures() {
 	l := d.m.Loader
 	switch {
-	case !l.Enforced || !l.Keyed:
+	case !l.Enforced:
+	case !l.Keyed && len(l.Unsigned) > 0:
+		d.warn("key-missing", "moss-boot keys status", "Secure Boot is on, there is no key of ours here, and the firmware knows nobody who signed %s", strings.Join(l.Unsigned, ", "))
+	case !l.Keyed:
 	case !l.Enrolled:
 		d.warn("key-unknown", "moss-boot keys enroll", "Secure Boot is on and does not know our key: what that alone signed does not start")
 	case len(l.Unsigned) > 0:

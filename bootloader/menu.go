@@ -17,6 +17,7 @@ const maxCommandLine = 2047
 type item struct {
 	name  bls.Name // for a new entry
 	state uint64   // 0 for the rescue entry
+	bad   bool     // of whatever name it is, it is to have no tries
 	what  string
 	entry bls.Entry
 	data  []byte
@@ -39,7 +40,7 @@ func (w Want) menu(f Found) ([]item, error) {
 		for _, k := range s.Kernels {
 			it := item{
 				state: s.ID, what: fmt.Sprintf("of state %d", s.ID),
-				name:  bls.Name{Stem: stem(w.Token, s.ID, k.Version), Counted: s.Tries > 0, Left: s.Tries},
+				name: s.name(stem(w.Token, s.ID, k.Version)), bad: s.Bad,
 				entry: bls.Entry{Title: title(s, k), Version: version(s, k), MachineID: w.MachineID, SortKey: w.sortKey(s, states[0], f)},
 			}
 			if err := w.fill(&it, k); err != nil {
@@ -62,8 +63,20 @@ func (w Want) menu(f Found) ([]item, error) {
 	return append(items, it), nil
 }
 
-// rescue asks for a shell, whatever else the arguments say.
+// name is that of a new entry.
+func (s State) name(stem string) bls.Name {
+	if s.Bad {
+		return bls.Name{Stem: stem, Counted: true}
+	}
+	return bls.Name{Stem: stem, Counted: s.Tries > 0, Left: s.Tries}
+}
+
+// rescue asks for a shell, whatever else the arguments say. A unified image, which
+// comes without initrds and arguments, has its own inside.
 func rescue(k Kernel) Kernel {
+	if len(k.Initrds) == 0 && len(k.Cmdline) == 0 {
+		return k
+	}
 	k.Cmdline = append(without(k.Cmdline, func(arg string) bool {
 		return strings.HasPrefix(arg, "moss.fstx=") || arg == shellArgument
 	}), shellArgument)
@@ -142,7 +155,7 @@ func (w Want) sortKey(s, newest State, f Found) string {
 		return osKey(newest)
 	}
 	first := slices.ContainsFunc(f.Ours, func(o Own) bool { return o.State == s.ID && o.leads() })
-	if s.ID == newest.ID && !first {
+	if s.ID == newest.ID && !first && !w.TakeDefault {
 		return osKey(newest)
 	}
 	return firstKey + osKey(newest)

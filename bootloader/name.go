@@ -33,8 +33,15 @@ func Pattern(token string, state uint64) string {
 	return folderName(token) + "-" + strconv.FormatUint(state, 10) + "-*"
 }
 
-// everything matches all entries of one installation.
-func everything(token string) string { return folderName(token) + "-*" }
+// everything matches the entries of all states of one installation. That for
+// rescue is none of them: once no state has tries left, the loader is to start a
+// state all the same.
+func everything(token string) string { return folderName(token) + "-[0-9]*" }
+
+// isEverything: also as it was written before.
+func isEverything(token, setting string) bool {
+	return equalFold(setting, everything(token)) || equalFold(setting, folderName(token)+"-*")
+}
 
 const rescueWord = "rescue"
 

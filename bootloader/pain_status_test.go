@@ -109,7 +109,7 @@ func TestStatusPain01TheNextKernelDoesNotFit(t *testing.T) {
 	silent(t, p.diagnose())
 	p = crowded(t, 10000)
 	p.want.States[0].Pinned, p.want.Good = true, 2
-	says(t, p.diagnose(), "esp-full", "another kernel, 49 kB with its initrds, does not fit: the next update of it is refused", "moss state remove 1")
+	says(t, p.diagnose(), "esp-full", "another kernel, 49 kB with its initrds, does not fit: the next update of it is refused", "moss state unpin 1 && moss state remove 1")
 	p.want.States[0].Pinned, p.want.Good = false, 0
 	silent(t, p.diagnose(), "esp-full")
 	// Where the states cannot be read, by what is there.
@@ -181,7 +181,10 @@ func TestStatusPain05TheDefaultIsBad(t *testing.T) {
 	p.rename("3-6.12_.conf", "3-6.12_+0-3.conf")
 	all := p.diagnose()
 	silent(t, all, "default-bad")
-	says(t, all, "entry-bad", "no longer starts state 3 by itself: 3 boots, none was blessed", "moss-boot set-default 3 --force")
+	says(t, all, "entry-bad", "no longer starts state 3 by itself: 3 boots, none was blessed", "moss-boot bless good 3") // it runs all the same
+	p.facts.Booted = 2
+	says(t, p.diagnose(), "entry-bad", "3 boots, none was blessed", "moss-boot bless bad 3")
+	p.facts.Booted = 3
 	p.vars.Default = bootloader.Pattern(token, 3)
 	all = p.diagnose()
 	says(t, all, "default-bad", "LoaderEntryDefault", "moss-boot set-default --clear")
@@ -234,7 +237,7 @@ func TestStatusPain07AStaleOrForeignSetting(t *testing.T) {
 	p.vars.Features = 1 << 19
 	says(t, p.diagnose(), "default-foreign", "LoaderEntryPreferred", "moss-boot set-default --clear")
 	p.vars.Preferred = ""
-	p.write("loader/loader.conf", "preferred linux.conf\ndefault moss-"+token+"-*\n")
+	p.write("loader/loader.conf", "preferred linux.conf\ndefault moss-"+token+"-[0-9]*\n")
 	says(t, p.diagnose(), "default-foreign", "preferred of loader.conf", "sed -i '/^preferred/d' "+p.path("loader/loader.conf"))
 }
 
@@ -299,7 +302,11 @@ func TestStatusPain12TheFallbackSticks(t *testing.T) {
 	p.rename("3-6.12_.conf", "3-6.12_+0-3.conf")
 	all = p.diagnose()
 	silent(t, all, "failed-first")
-	says(t, all, "entry-bad", "no longer starts state 3 by itself: no init", "moss-boot set-default 3 --force")
+	says(t, all, "entry-bad", "no longer starts state 3 by itself: no init", "moss state remove 3")
+	p.want.States[2].Pinned = true
+	says(t, p.diagnose(), "entry-bad", "no init", "moss state unpin 3 && moss state remove 3")
+	p.facts.Live = 3
+	says(t, p.diagnose(), "entry-bad", "no init", "moss-boot set-default 2")
 }
 
 func TestStatusPain13SeveralPartitions(t *testing.T) {
@@ -399,7 +406,10 @@ func TestStatusOfSignatures(t *testing.T) {
 	p.facts.Loader.Unsigned = []string{"/vmlinuz"}
 	silent(t, p.diagnose())
 	p.facts.Loader.Enforced = true
+	says(t, p.diagnose(), "key-missing", "no key of ours", "moss-boot keys status")
+	p.facts.Loader.Unsigned = nil
 	silent(t, p.diagnose()) // others sign here
+	p.facts.Loader.Unsigned = []string{"/vmlinuz"}
 	p.facts.Loader.Keyed = true
 	says(t, p.diagnose(), "key-unknown", "does not know our key", "moss-boot keys enroll")
 	p.facts.Loader.Enrolled = true

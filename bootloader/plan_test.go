@@ -34,6 +34,8 @@ func TestWhoIsInTheMenu(t *testing.T) {
 		{"the active one", func(w *bootloader.Want) { w.Active = 1 }, []uint64{1, 6, 7, 8, 9, 10}},
 		{"the booted one", func(w *bootloader.Want) { w.Booted = 2 }, []uint64{2, 6, 7, 8, 9, 10}},
 		{"the default", func(w *bootloader.Want) { w.Default = 3 }, []uint64{3, 6, 7, 8, 9, 10}},
+		{"the last good", func(w *bootloader.Want) { w.Good = 4 }, []uint64{4, 6, 7, 8, 9, 10}},
+		{"the one for the next boot alone", func(w *bootloader.Want) { w.Once = 2 }, []uint64{2, 6, 7, 8, 9, 10}},
 		{"pinned ones", func(w *bootloader.Want) { w.States[0].Pinned, w.States[3].Pinned = true, true }, []uint64{1, 4, 6, 7, 8, 9, 10}},
 		{"one is all of that", func(w *bootloader.Want) { w.Active, w.Booted, w.States[0].Pinned = 1, 1, true }, []uint64{1, 6, 7, 8, 9, 10}},
 		{"without a kernel no place", func(w *bootloader.Want) { w.States[9].Kernels = nil }, []uint64{5, 6, 7, 8, 9}},
@@ -272,7 +274,7 @@ func TestDefaultIsInTheOrder(t *testing.T) {
 	w := want(states(r, 3)...)
 	w.States[1].Kernels = append(w.States[1].Kernels, r.state(2, "6.12=kernel").Kernels...)
 	r.sync(w)
-	all := "timeout 9\nconsole-mode max\ndefault moss-" + token + "-*\n"
+	all := "timeout 9\nconsole-mode max\ndefault moss-" + token + "-[0-9]*\n"
 	for _, c := range []struct {
 		ask         uint64
 		steps, want string
@@ -323,15 +325,16 @@ func TestDefaultStaysWhereItIsWhenNewerStatesGo(t *testing.T) {
 }
 
 func TestDefaultOfOthersInLoaderConf(t *testing.T) {
-	all := "default moss-" + token + "-*\n"
+	all := "default moss-" + token + "-[0-9]*\n"
 	for _, c := range []struct {
 		before   string
 		take     bool
 		want     string
 		whatelse string
 	}{
-		{"beep on\r\ndefault moss-" + token + "-2-*\r\n# x", false, "beep on\r\ndefault moss-" + token + "-*\r\n# x", "one line changed"},
+		{"beep on\r\ndefault moss-" + token + "-2-*\r\n# x", false, "beep on\r\ndefault moss-" + token + "-[0-9]*\r\n# x", "one line changed"},
 		{"default moss-" + token + "-9-6.1_.conf\n", false, all, "a state that is gone"},
+		{"default moss-" + token + "-*\n", false, all, "ours of before, which also means the rescue entry and the foreign one"},
 		{"default windows*\n", false, "default windows*\n", "a foreign one stays"},
 		{"default @saved\n", false, "default @saved\n", "the last booted stays"},
 		{"default *\n", false, "default *\n", "one that also means others stays"},
@@ -365,7 +368,7 @@ func TestConfigIsOnTheESPAndEntriesOnXBOOTLDR(t *testing.T) {
 		t.Errorf("got loader.conf %v and entries %v on XBOOTLDR", r.exists("loader/loader.conf"), r.entries())
 	}
 	text, err := os.ReadFile(filepath.Join(r.boot.ESP, "loader/loader.conf"))
-	if want := "timeout 5\ndefault moss-" + token + "-*\n"; err != nil || string(text) != want {
+	if want := "timeout 5\ndefault moss-" + token + "-[0-9]*\n"; err != nil || string(text) != want {
 		t.Errorf("got %q, %v, want %q on the ESP", text, err, want)
 	}
 	if items := bootloader.List(r.scan(), bootloader.Marks{}); len(items) != 3 || !items[2].Foreign {

@@ -23,7 +23,7 @@ func (d *draft) compare() (writes, last []Step) {
 		family := choose(rest, func(o Own) bool { return o.Name.Stem == it.name.Stem })
 		rest = without(rest, func(o Own) bool { return o.Name.Stem == it.name.Stem })
 		file, like := d.pick(it, family)
-		same := like != nil && (bytes.Equal(like.Data, it.data) || d.lean && like.Entry.SortKey == it.entry.SortKey)
+		same := like != nil && like.File == file && (bytes.Equal(like.Data, it.data) || d.lean && like.Entry.SortKey == it.entry.SortKey)
 		switch step := d.write(file, it.what, it.data); {
 		case same:
 		case strings.HasPrefix(it.entry.SortKey, firstKey):
@@ -36,7 +36,7 @@ func (d *draft) compare() (writes, last []Step) {
 		d.stays[file] = same
 		for _, o := range without(family, func(o Own) bool { return o.File == file }) {
 			d.drop = append(d.drop, o)
-			d.twins[o.File] = like != nil && bootsLike(o.Entry, like.Entry)
+			d.twins[o.File] = like != nil && o.File != like.File && bootsLike(o.Entry, like.Entry)
 		}
 	}
 	slices.Reverse(last)
@@ -98,23 +98,31 @@ func putLast(o Own) []byte {
 // name and with it the counter, whatever it is called in the menu: one without a
 // counter has proved itself, then the more tries left the better. It is nil when
 // there is none: then the entry is a new one.
+//
+// One of a state that is known to fail gives its name up for one without tries,
+// as Bless has it: the new name is written as if it were a new entry, and what
+// had the old one is like, and goes.
 func (d *draft) pick(it item, family []Own) (file string, like *Own) {
 	alike := choose(family, func(o Own) bool { return o.Err == nil && bootsLike(o.Entry, it.entry) })
+	name := it.name
 	if len(alike) > 0 {
 		best := slices.MinFunc(alike, func(a, b Own) int {
-			return cmp.Or(compareTrust(a.Name, b.Name), boolean(!bytes.Equal(a.Data, it.data), !bytes.Equal(b.Data, it.data)))
+			return cmp.Or(boolean(it.bad && !a.Name.Bad(), it.bad && !b.Name.Bad()), compareTrust(a.Name, b.Name), boolean(!bytes.Equal(a.Data, it.data), !bytes.Equal(b.Data, it.data)))
 		})
-		return best.File, &best
+		if !it.bad || best.Name.Bad() || d.lean && !best.leads() && it.state < d.want.first() {
+			return best.File, &best
+		}
+		name.Done, like = best.Name.Done, &best
 	}
-	file = it.name.File()
+	file = name.File()
 	for _, o := range family {
 		// On FAT these two are one file: it must not be dropped after it was
 		// written.
 		if strings.EqualFold(o.File, file) {
-			return o.File, nil
+			return o.File, like
 		}
 	}
-	return file, nil
+	return file, like
 }
 
 // bootsLike: the same kernel, initrds and arguments.

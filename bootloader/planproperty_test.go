@@ -76,8 +76,12 @@ func TestEveryPlanKeepsThePromises(t *testing.T) {
 				booted[own.Name.Stem] = true
 			}
 		}
+		before := tr.found(plenty)
 		tr.follow(plan)
 		tr.checkMenu(tr.want, plan.Shrunk, booted)
+		tr.checkBad(tr.want, tr.free < plenty)
+		tr.checkShrunk(plan.Shrunk)
+		tr.checkSay(before)
 		tr.checkFiles(tr.want)
 		tr.checkForeign()
 		tr.checkChoice()
@@ -89,12 +93,19 @@ func newTrial(t *testing.T, rt *rapid.T) *trial {
 	tr := &trial{world: newWorld(t, rt), vars: &efivar.Memory{}, free: plenty}
 	tr.calm = rapid.IntRange(0, 2).Draw(rt, "calm") == 0
 	first := tr.drawWant("first")
+	for i := range first.States {
+		first.States[i].Bad = first.States[i].Bad && !tr.calm
+	}
 	tr.quick(first)
 	if !tr.calm {
 		tr.disturb()
 	}
 	if text := rapid.SampledFrom([]string{"", "timeout 1\n", "default other*\n", "default moss-" + token + "-3-*\n", "default @saved\n"}).Draw(rt, "conf"); text != "" {
 		tr.write("loader/loader.conf", text)
+	}
+	if rapid.IntRange(0, 3).Draw(rt, "another system") == 0 {
+		tr.write("other", "x")
+		tr.write("loader/entries/other.conf", "linux /other\n")
 	}
 	tr.want = tr.drawWant("second")
 	tr.drawVars()
@@ -114,7 +125,7 @@ func newTrial(t *testing.T, rt *rapid.T) *trial {
 }
 
 func (tr *trial) drawVars() {
-	names := []string{"", "", "windows*", "@saved", "moss-" + token + "-*", "moss-" + token + "-99-*", "moss-" + token + "-3-6.1_+3.conf"}
+	names := []string{"", "", "windows*", "other*", "@saved", "moss-" + token + "-*", "moss-" + token + "-99-*", "moss-" + token + "-3-6.1_+3.conf"}
 	for _, own := range tr.scan().Ours {
 		names = append(names, own.File, own.Name.Stem+".conf", bootloader.Pattern(token, max(own.State, 1)))
 	}
@@ -233,7 +244,8 @@ func (tr *trial) files(list []bootloader.Own) entries {
 // checkCuts: at every cut the loader starts what it did before or what it is to
 // start afterwards.
 func (tr *trial) checkCuts(plan bootloader.Plan, before [2]uint64, choices [][2]uint64) {
-	if !tr.calm || len(choices) == 0 {
+	works := slices.ContainsFunc(bootable(tr.want), func(id uint64) bool { return !failed(tr.want)[id] })
+	if !tr.calm || len(choices) == 0 || !works || failed(tr.want)[tr.want.Default] {
 		return
 	}
 	machine := tr.found(plenty).Loader()
@@ -295,7 +307,13 @@ func (tr *trial) checkChoice() {
 	}
 	want, spare, good := uint64(0), uint64(0), false
 	for _, own := range found.Ours {
-		if own.Err == nil && own.Entry.Hidden == "" && !own.Name.Bad() && !own.Rescue && !slices.Contains(bootable(tr.want), own.State) {
+		if own.Rescue {
+			continue // never, as long as there is a state
+		}
+		if failed(tr.want)[own.State] && !own.Name.Bad() {
+			return // of the booted one, whose kernel is not wanted any more
+		}
+		if own.Err == nil && own.Entry.Hidden == "" && !own.Name.Bad() && !slices.Contains(bootable(tr.want), own.State) {
 			spare = own.State
 		} else if own.Err == nil && own.Entry.Hidden == "" && !own.Name.Bad() {
 			want, good = max(want, own.State), true
@@ -309,7 +327,10 @@ func (tr *trial) checkChoice() {
 	if want == 0 && spare != 0 {
 		want, good = spare, true // the booted one without its state
 	}
-	if !good {
+	if got, ok := choiceOf(found, loaders()[0]); !good {
+		if tr.calm && (!ok || got.Rescue) {
+			tr.rt.Fatalf("the loader starts %q, want a state even if all have failed", got.File)
+		}
 		return
 	}
 	for i, loader := range loaders() {
@@ -324,6 +345,61 @@ func (tr *trial) checkChoice() {
 
 func foreign(setting string) bool {
 	return setting != "" && !strings.HasPrefix(setting, "moss-"+token+"-")
+}
+
+// checkShrunk: a good state that another could not spare gives way only when no
+// bad one is left that may.
+func (tr *trial) checkShrunk(shrunk []uint64) {
+	all, must := inMenu(tr.want)
+	bad := failed(tr.want)
+	for _, id := range shrunk {
+		if slices.Contains(must, id) {
+			tr.rt.Fatalf("state %d gave way, want %v kept", id, must)
+		}
+	}
+	if len(shrunk) == 0 || slices.ContainsFunc(shrunk, func(id uint64) bool { return bad[id] }) {
+		return
+	}
+	for _, id := range all {
+		if bad[id] && !slices.Contains(must, id) && tr.alone(id) {
+			tr.rt.Fatalf("%v gave way, and state %d, which fails, did not", shrunk, id)
+		}
+	}
+}
+
+// alone: a state without which less would be needed for certain.
+func (tr *trial) alone(id uint64) bool {
+	uses := map[string]uint64{}
+	for _, s := range tr.want.States {
+		for _, k := range s.Kernels {
+			for _, path := range append([]string{k.Image}, k.Initrds...) {
+				if was, there := uses[tr.want.Contents[path].Hash]; there && was != s.ID {
+					uses[tr.want.Contents[path].Hash] = 0
+				} else {
+					uses[tr.want.Contents[path].Hash] = s.ID
+				}
+			}
+		}
+	}
+	for _, who := range uses {
+		if who == id {
+			return len(tr.scan().Foreign) == 0
+		}
+	}
+	return false
+}
+
+// checkSay: what another system set, and the loader follows, it still follows,
+// unless a person chose ours.
+func (tr *trial) checkSay(before bootloader.Found) {
+	was, now := before.Usual(), tr.found(plenty).Usual()
+	kept := before.Vars.Preferred == bootloader.Pattern(token, max(tr.want.Default, 1)) // chosen earlier
+	if tr.want.TakeDefault || kept || was.Why == bls.ByOrder || !strings.HasPrefix(was.File, "other") {
+		return
+	}
+	if now.File != was.File || now.Why != was.Why {
+		tr.rt.Fatalf("the loader starts %q, want %q still", now.Text, was.Text)
+	}
 }
 
 // checkAgain: there is nothing left to do. Where space was short the plan had to

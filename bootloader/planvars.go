@@ -38,7 +38,7 @@ func (f Found) hints() []uint64 {
 	}
 	var states []uint64
 	for _, setting := range settings {
-		if state, there := f.named(setting); there && state != 0 && setting != everything(f.Token) {
+		if state, there := f.named(setting); there && state != 0 && !isEverything(f.Token, setting) {
 			states = append(states, state)
 		}
 	}
@@ -79,7 +79,8 @@ func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
 // variables plans what the loader is told beside the order, which has said it
 // all: a newer loader gets the same as a preference, and what would beat the
-// order goes. What decides now does so to the last; what does not decide goes
+// order goes. It gets none where somebody else has the say, which a preference
+// would take. What decides now does so to the last; what does not decide goes
 // first, or it might as soon as its entry is there again or another one is gone.
 //
 // LoaderEntryDefault is never written: it would start an entry that has no tries
@@ -92,7 +93,7 @@ func (w Want) variables(f, now Found) (first, last []Step) {
 	free := func(value string) bool { return value == "" || f.means(value) || w.TakeDefault }
 	decides := f.Usual().Why
 	preferred := ""
-	if w.Default != 0 && v.prefers() {
+	if w.Default != 0 && v.prefers() && (w.TakeDefault || f.decides() || equalFold(v.Preferred, Pattern(w.Token, w.Default))) {
 		preferred = Pattern(w.Token, w.Default)
 	}
 	if v.Preferred != preferred && free(v.Preferred) {
@@ -115,6 +116,16 @@ func (w Want) variables(f, now Found) (first, last []Step) {
 		first = append(first, w.variable(now, string(bls.ByOneShot), v.OneShot, ""))
 	}
 	return first, last
+}
+
+// decides: what the loader starts now is said by us, be it by the order alone, or
+// by nobody. A preference that is new beats what anybody else said.
+func (f Found) decides() bool {
+	s := f.settings()
+	setting, said := map[bls.Why]string{
+		bls.ByPreferred: s.Preferred, bls.ByConfigPreferred: s.ConfigPreferred, bls.ByDefault: s.Default, bls.ByConfig: s.Config,
+	}[f.Usual().Why]
+	return !said || f.means(setting) || isEverything(f.Token, setting)
 }
 
 // variable is the step from one value to another; "" is none.

@@ -78,6 +78,10 @@ func (w *world) drawWant(label string) bootloader.Want {
 	if rapid.IntRange(0, 3).Draw(rt, "rescue") == 0 {
 		want.Rescue = &w.state(1, "6.1="+contents[0]+"+"+contents[3]).Kernels[0]
 	}
+	want.Once = id.Draw(rt, "once")
+	for i := range want.States {
+		want.States[i].Bad = rapid.IntRange(0, 3).Draw(rt, "bad") == 0
+	}
 	want.TakeDefault = rapid.IntRange(0, 3).Draw(rt, "take") == 0
 	return want
 }
@@ -102,17 +106,60 @@ func inMenu(want bootloader.Want) (all, must []uint64) {
 	if keep == 0 {
 		keep = 5
 	}
+	newest, bad := uint64(0), failed(want)
 	for i, id := range bootable(want) {
 		pinned := slices.ContainsFunc(want.States, func(s bootloader.State) bool { return s.ID == id && s.Pinned })
-		held := pinned || slices.Contains([]uint64{want.Active, want.Booted, want.Default, want.Good}, id)
+		held := pinned || slices.Contains([]uint64{want.Active, want.Booted, want.Default, want.Good, want.Once}, id)
 		if i < keep || held {
 			all = append(all, id)
+			if newest == 0 && !bad[id] {
+				newest = id
+			}
 		}
-		if i == 0 || held {
+		if held {
 			must = append(must, id)
 		}
 	}
+	if newest == 0 && len(all) > 0 {
+		newest = all[0]
+	}
+	if newest != 0 && !slices.Contains(must, newest) {
+		must = append(must, newest)
+	}
 	return all, must
+}
+
+// failed are the states that are known to fail.
+func failed(want bootloader.Want) map[uint64]bool {
+	bad := map[uint64]bool{}
+	for _, s := range want.States {
+		bad[s.ID] = s.Bad
+	}
+	return bad
+}
+
+// checkBad: what is known to fail has no tries. Where space is short the name may
+// wait as long as something better stands above it.
+func (w *world) checkBad(want bootloader.Want, short bool) {
+	if len(bootable(want)) == 0 {
+		return
+	}
+	bad, stems := failed(want), map[string]bool{}
+	for _, s := range want.States {
+		for _, k := range s.Kernels {
+			stems[bootloader.Stem(token, s.ID, k.Version)] = true
+		}
+	}
+	for _, own := range w.scan().Ours {
+		if !bad[own.State] || !stems[own.Name.Stem] || own.Name.Bad() {
+			continue
+		}
+		_, must := inMenu(want)
+		better := slices.ContainsFunc(must, func(id uint64) bool { return id > own.State && !bad[id] }) || want.Default > own.State
+		if !short || !better {
+			w.rt.Fatalf("%s of a state that fails has tries left", own.File)
+		}
+	}
 }
 
 // disturb does what others and power cuts do to a partition.
@@ -197,6 +244,7 @@ func TestEverySyncKeepsThePromises(t *testing.T) {
 		w.cutEverywhere(want, len(before) > 0)
 		w.quick(want)
 		w.checkMenu(want, nil, booted)
+		w.checkBad(want, false)
 		w.checkFiles(want)
 		w.checkForeign()
 		if plan, err := w.plan(want); err != nil || len(plan.Steps) != 0 {

@@ -1,6 +1,7 @@
 package bootloader
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,10 +16,7 @@ func squeeze(w Want, f Found, items []item) (*draft, error) {
 			return d, nil
 		}
 	}
-	for _, s := range slices.Backward(w.kept()) {
-		if w.protects(s) {
-			continue
-		}
+	for _, s := range w.spares() {
 		u.without = append(u.without, s.ID)
 		if d = draw(w, f, items, u); d.fits() {
 			return spare(d, items), nil
@@ -29,10 +27,18 @@ func squeeze(w Want, f Found, items []item) (*draft, error) {
 
 func (d *draft) fits() bool { return d.book.peak <= int64(d.found.Space.Free) }
 
-// protects: these never give way. The newest is what the plan is for.
-func (w Want) protects(s State) bool { return s.Pinned || w.holds(s.ID) || s.ID == w.kept()[0].ID }
+// spares are the states that may give way, those first that are known to fail,
+// then the oldest.
+func (w Want) spares() []State {
+	states := without(w.kept(), w.protects)
+	slices.SortFunc(states, func(a, b State) int { return cmp.Or(boolean(!a.Bad, !b.Bad), cmp.Compare(a.ID, b.ID)) })
+	return states
+}
 
-// spare takes states back into the menu, newest first, that gave way to no
+// protects: these never give way. The newest is what the plan is for.
+func (w Want) protects(s State) bool { return s.Pinned || w.holds(s.ID) || s.ID == w.newest() }
+
+// spare takes states back into the menu, the last first, that gave way to no
 // purpose: they need nothing that others do not need too.
 func spare(d *draft, items []item) *draft {
 	for _, id := range slices.Backward(d.without) {
@@ -58,21 +64,25 @@ type SpaceError struct {
 	Foreign uint64
 }
 
-// Freed is how many bytes less are needed without a state.
-type Freed struct{ State, Bytes uint64 }
+// Freed is how many bytes less are needed without a state, which may have to be
+// unpinned to be removed.
+type Freed struct {
+	State, Bytes uint64
+	Pinned       bool
+}
 
 // spaceError describes a draft that does without all that it may.
 func (d *draft) spaceError(items []item) *SpaceError {
 	free := d.found.Space.Free
 	e := &SpaceError{Dir: d.found.Boot.Dir, Need: uint64(d.book.peak - d.book.low), Have: free + uint64(-d.book.low), Foreign: d.foreign()}
 	for _, s := range d.want.kept() {
-		if slices.Contains([]uint64{d.want.Active, d.want.Booted, d.want.Default, d.want.kept()[0].ID}, s.ID) || slices.Contains(d.without, s.ID) {
+		if slices.Contains([]uint64{d.want.Active, d.want.Booted, d.want.Default, d.want.Once, d.want.newest()}, s.ID) || slices.Contains(d.without, s.ID) {
 			continue
 		}
 		u := d.urgency
 		u.without = append(slices.Clone(u.without), s.ID)
 		if saved := d.book.peak - draw(d.want, d.found, items, u).book.peak; saved > 0 {
-			e.Frees = append(e.Frees, Freed{State: s.ID, Bytes: uint64(saved)})
+			e.Frees = append(e.Frees, Freed{State: s.ID, Bytes: uint64(saved), Pinned: s.Pinned})
 		}
 	}
 	return e
@@ -99,16 +109,21 @@ func (e *SpaceError) Error() string {
 // Hint is what to do about it.
 func (e *SpaceError) Hint() string {
 	var ways []string
+	lack, sum := e.Need-min(e.Need, e.Have), uint64(0)
 	for _, f := range e.Frees {
-		ways = append(ways, fmt.Sprintf("remove state %d (%s)", f.State, size(f.Bytes)))
+		verb := "remove"
+		if f.Pinned {
+			verb = "unpin and remove"
+		}
+		ways, sum = append(ways, fmt.Sprintf("%s state %d (%s)", verb, f.State, size(f.Bytes))), sum+f.Bytes
 	}
-	if e.Foreign > 0 {
-		ways = append(ways, fmt.Sprintf("delete files of others there (they take %s)", size(e.Foreign)))
+	if e.Foreign > 0 && e.Foreign >= lack {
+		ways, sum = append(ways, fmt.Sprintf("delete files of others there (they take %s)", size(e.Foreign))), sum+e.Foreign
 	}
-	if len(ways) == 0 {
+	if len(ways) == 0 || sum < lack {
 		ways = append(ways, "make it larger")
 	}
-	return fmt.Sprintf("free %s on %s: %s", size(e.Need-min(e.Need, e.Have)), e.Dir, strings.Join(ways, ", or "))
+	return fmt.Sprintf("free %s on %s: %s", size(lack), e.Dir, strings.Join(ways, ", or "))
 }
 
 // ReadOnlyError says that $BOOT has to change and cannot.

@@ -48,6 +48,9 @@ type State struct {
 	// Tries is the boot counter that a new entry of the state begins with, 0 for
 	// none.
 	Tries uint
+	// Bad: the state is known to fail. Its entries stay in the menu, behind all
+	// others, for they have no tries left.
+	Bad bool
 }
 
 // Want describes the menu that is to be.
@@ -72,6 +75,9 @@ type Want struct {
 	// Good is the last state that is known to work, 0 when none is. It stays in
 	// the menu.
 	Good uint64
+	// Once is the state that the next boot alone is to start, 0 when none is. It
+	// stays in the menu.
+	Once uint64
 	// TakeDefault is set when a person chose Default: a choice that somebody
 	// else left in loader.conf or a variable is taken back.
 	TakeDefault bool
@@ -143,8 +149,21 @@ func (w Want) kept() []State {
 	return states
 }
 
+// newest is the state for which the menu is made: the newest that is not known
+// to fail, if there is one.
+func (w Want) newest() (id uint64) {
+	states := w.kept()
+	if good := without(states, func(s State) bool { return s.Bad }); len(good) > 0 {
+		states = good
+	}
+	if len(states) > 0 {
+		id = states[0].ID
+	}
+	return id
+}
+
 // holds: the menu keeps these states however old they are and however short
 // space is.
 func (w Want) holds(id uint64) bool {
-	return id != 0 && slices.Contains([]uint64{w.Active, w.Booted, w.Default, w.Good}, id)
+	return id != 0 && slices.Contains([]uint64{w.Active, w.Booted, w.Default, w.Good, w.Once}, id)
 }

@@ -96,3 +96,13 @@ func title(e bls.Entry) string {
 }
 
 func at(prefix, file string) string { return path.Join("/", prefix, bls.Path(file)) }
+
+// Default is the label that a file of entries starts by itself, "" for none.
+func Default(text []byte) string {
+	for line := range strings.Lines(string(text)) {
+		if label, ok := strings.CutPrefix(line, "DEFAULT "); ok {
+			return strings.TrimSpace(label)
+		}
+	}
+	return ""
+}

@@ -170,7 +170,7 @@ func TestFolderOnlyWhereNothingElseStarts(t *testing.T) {
 		"UEFI":         {testutil.Tree{}, false, false},
 		"nothing else": {testutil.Tree{}, true, true},
 		"GRUB":         {testutil.Tree{"grub/grub.cfg": ""}, true, false},
-		"systemd-boot": {testutil.Tree{"EFI/systemd/": ""}, true, false},
+		"systemd-boot": {testutil.Tree{"EFI/systemd/": "", "EFI/BOOT/BOOTX64.EFI": ""}, true, true},
 	} {
 		dir := t.TempDir()
 		c.tree.Create(t, dir)

@@ -27,7 +27,8 @@ type Found struct {
 	// whether it reads File.
 	Config   string
 	Includes bool
-	// Others: other loaders have a folder here.
+	// Others: GRUB has a folder here. Those of UEFI's loaders do not count: they
+	// start no machine that has no UEFI.
 	Others bool
 }
 
@@ -43,7 +44,7 @@ func Look(dir, token string) (Found, error) {
 	if !f.Exists {
 		f.Folder, _ = esp.Fold(dir, "extlinux")
 	}
-	for _, rel := range []string{"grub", "grub2", "EFI/systemd", "EFI/BOOT"} {
+	for _, rel := range []string{"grub", "grub2"} {
 		_, there := esp.Fold(dir, rel)
 		f.Others = f.Others || there
 	}

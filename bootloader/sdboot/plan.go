@@ -30,6 +30,13 @@ type Request struct {
 	Partition Partition
 	// Config is a first loader.conf.
 	Config []byte
+	// Trusted says whether firmware with Secure Boot starts a program, and Ours
+	// whether our own key signed it. Signers are the keys that did, each by any
+	// name of its own, and Digest is a program's hash without signatures, "" for
+	// none. Nil is "cannot be told".
+	Trusted, Ours func(data []byte) bool
+	Signers       func(data []byte) []string
+	Digest        func(data []byte) string
 }
 
 // Install plans to put the loader where it is not, to replace older ones, and to
@@ -108,17 +115,16 @@ func (d *draft) program(source Loader, c Copy) error {
 		}
 		return nil
 	}
-	if d.found.Firmware.SecureBoot && !source.Signed && !d.request.Force {
-		return &RefusedError{fmt.Sprintf("install %s: it carries no signature, and Secure Boot is on: firmware would not start it", source.Path),
-			"sign it (moss-boot sign), make keys (moss-boot keys create), or write it anyway with --force"}
+	if err := d.startable(source, c); err != nil && !d.request.Force {
+		return err
 	}
 	op, text := OpProgram, fmt.Sprintf("write systemd-boot %s to %s: %s", source.Version, c.Path, why)
 	if c.Fallback {
 		op, text = OpFallback, fmt.Sprintf("write systemd-boot %s to %s, where firmware looks without an entry: %s", source.Version, c.Path, why)
 	} else if kept := c.Path + previous; c.Kind == Systemd && !bytes.Equal(d.kept(kept), c.data) {
-		d.write(OpKeep, kept, fmt.Sprintf("keep systemd-boot %s as %s", c.Version, filepath.Base(kept)), c.data, d.found.Space)
+		d.write(OpKeep, kept, fmt.Sprintf("keep systemd-boot %s as %s", c.Version, filepath.Base(kept)), c.data, d.kept(kept), d.found.Space)
 	}
-	d.write(op, c.Path, text, source.Data, d.found.Space)
+	d.write(op, c.Path, text, source.Data, c.data, d.found.Space)
 	return nil
 }
 
@@ -152,6 +158,13 @@ func (d *draft) decide(source Loader, c Copy) (why string, put bool) {
 		return fmt.Sprintf("%s is systemd-boot %s, which is newer than %s, and stays", c.Path, c.Version, source.Version), false
 	case source.Signed && !c.Signed:
 		return "there is the same without a signature", true
+	case !d.same(source.Data, c.data):
+	case !d.mine(source.Data) || d.mine(c.data):
+		return fmt.Sprintf("%s is systemd-boot %s already, with other signatures", c.Path, c.Version), false
+	case d.startable(source, c) != nil:
+		return fmt.Sprintf("%s is systemd-boot %s already; it does not get our signature, which the firmware does not trust yet", c.Path, c.Version), false
+	default:
+		return "there is the same without our signature", true
 	}
 	return fmt.Sprintf("%s is another build of systemd-boot %s and stays", c.Path, c.Version), false
 }
@@ -168,13 +181,12 @@ func (d *draft) settings() {
 	for _, path := range d.found.Missing {
 		step := d.add(OpFolder, path, "make folder "+path)
 		step.Bytes = d.found.Space.Cluster
-		d.Need += step.Bytes
 	}
 	if !d.found.HasEntries {
-		d.write(OpMarker, d.found.Marker, "write "+d.found.Marker, []byte("type1\n"), d.found.Space)
+		d.write(OpMarker, d.found.Marker, "write "+d.found.Marker, []byte("type1\n"), nil, d.found.Space)
 	}
 	if !d.found.HasConfig && len(d.request.Config) > 0 {
-		d.write(OpConfig, d.found.Config, "write "+d.found.Config, d.request.Config, d.found.Space)
+		d.write(OpConfig, d.found.Config, "write "+d.found.Config, d.request.Config, nil, d.found.Space)
 	}
 }
 
@@ -184,6 +196,7 @@ func (d *draft) settings() {
 func (d *draft) order() {
 	rank := []Op{OpSweep, OpFolder, OpMarker, OpConfig, OpKeep, OpProgram, OpFallback}
 	slices.SortStableFunc(d.Steps, func(a, b Step) int { return slices.Index(rank, a.Op) - slices.Index(rank, b.Op) })
+	d.Need = peak(d.Steps)
 }
 
 func (d *draft) check() error {

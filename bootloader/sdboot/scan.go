@@ -2,6 +2,7 @@ package sdboot
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ type Found struct {
 // else's.
 func Scan(boot esp.Boot, vars efivar.Vars, owner string) (Found, error) {
 	f := Found{Boot: boot, Kept: map[string][]byte{}, names: map[string][]string{}}
+	if err := inside(boot); err != nil {
+		return Found{}, err
+	}
 	for _, read := range []func() error{f.folders, f.copies, f.temps, func() error { return f.others(owner) }} {
 		if err := read(); err != nil {
 			return Found{}, errors.Join(errScan, err)
@@ -78,6 +82,29 @@ func Scan(boot esp.Boot, vars efivar.Vars, owner string) (Found, error) {
 	}
 	f.Firmware, err = readFirmware(vars)
 	return f, err
+}
+
+// inside refuses links that lead out of the partition. FAT has none; a folder
+// that stands for an ESP may, and through a link to the host's own a command for
+// another root would replace the loader of this machine.
+func inside(boot esp.Boot) error {
+	for _, base := range []string{boot.ESP, boot.Dir} {
+		home, err := filepath.EvalSymlinks(base)
+		if err != nil {
+			return errors.Join(errScan, err)
+		}
+		for _, rel := range []string{"EFI", "EFI/systemd", "EFI/BOOT", "EFI/Linux", "loader", "loader/entries"} {
+			path, there := esp.Fold(base, rel)
+			if !there {
+				continue
+			}
+			real, err := filepath.EvalSymlinks(path)
+			if err != nil || real != home && !strings.HasPrefix(real, strings.TrimSuffix(home, "/")+"/") {
+				return &RefusedError{fmt.Sprintf("look at the ESP: %s is a link that leads out of %s", path, base), "remove the link, or name the ESP itself with --esp DIR"}
+			}
+		}
+	}
+	return nil
 }
 
 var errScan = errors.New("look at the ESP")
@@ -113,13 +140,28 @@ func (f *Found) copies() error {
 		if !ok {
 			continue
 		}
-		data, err := readProgram(path)
-		if err != nil {
+		if err := f.keep(path); err != nil {
 			return err
 		}
-		f.Kept[path] = data
 	}
 	return nil
+}
+
+// keep notes a previous program. One that is too large for a loader is only known
+// by its name: it can be replaced and removed like any other.
+func (f *Found) keep(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return nil
+	}
+	f.Kept[path] = nil
+	if info.Mode().IsRegular() && info.Size() <= maxProgram {
+		f.Kept[path], err = os.ReadFile(path)
+	}
+	return err
 }
 
 func (f *Found) copy(arch, rel string) (Copy, error) {

@@ -9,7 +9,8 @@
 //   - What is not systemd-boot, by the .sdmagic section of the program, is
 //     somebody else's and stays.
 //   - An older program never replaces a newer one, and an equal one only when it
-//     adds a signature, unless that is asked for.
+//     adds a signature, unless that is asked for. Neither does one that firmware
+//     would not start replace one that it does.
 //   - One startable copy is always there: the program first, then the copy that
 //     firmware falls back to.
 //
@@ -87,17 +88,18 @@ func Sources(usr string) ([]string, error) {
 	}
 	var paths []string
 	for _, entry := range entries {
-		name := entry.Name()
-		arch, ok := strings.CutSuffix(name, suffix)
-		if arch, rest := strings.CutPrefix(arch, stem); !ok || !rest || !slices.Contains(arches(), arch) {
+		plain := strings.TrimSuffix(entry.Name(), signed) // with or without the suffix
+		arch, ok := strings.CutPrefix(strings.TrimSuffix(plain, suffix), stem)
+		if !ok || plain+signed != entry.Name() && !strings.HasSuffix(plain, suffix) || !slices.Contains(arches(), arch) {
 			continue
 		}
-		path := filepath.Join(dir, name)
-		if better := strings.TrimSuffix(path, suffix) + signed; isFile(better) {
+		path := filepath.Join(dir, stem+arch+suffix)
+		if better := filepath.Join(dir, stem+arch+signed); isFile(better) {
 			path = better
 		}
 		paths = append(paths, path)
 	}
+	paths = slices.Compact(paths) // the twins stand side by side
 	if len(paths) == 0 {
 		return nil, &NoSourceError{Dir: dir}
 	}

@@ -39,8 +39,9 @@ type Step struct {
 	Path string // of the running system
 	// Data is the content of a file or a variable.
 	Data []byte
-	// Bytes is the space that the step takes, in whole clusters.
-	Bytes uint64
+	// Bytes is the space that the step takes, in whole clusters, and Frees what of
+	// it is free again after the step, for the file that was there is gone.
+	Bytes, Frees uint64
 	// Key is the variable of OpSet and OpUnset.
 	Key efivar.Key
 	// Text says it to a person.
@@ -55,7 +56,8 @@ type Plan struct {
 	Notes []string
 	// Warnings say what is not as it should be, and does not stop the plan.
 	Warnings []string
-	// Need and Have are bytes of the ESP, Have before the first step.
+	// Need and Have are bytes of the ESP: the peak, and what is free before the
+	// first step.
 	Need, Have uint64
 	// Fallback: firmware that knows no entry of ours finds the loader all the
 	// same once the plan is carried out.
@@ -67,10 +69,22 @@ func (p *Plan) add(op Op, path, text string) *Step {
 	return &p.Steps[len(p.Steps)-1]
 }
 
-func (p *Plan) write(op Op, path, text string, data []byte, space esp.Space) {
+// write plans a file in the place of one with the content old.
+func (p *Plan) write(op Op, path, text string, data, old []byte, space esp.Space) {
 	step := p.add(op, path, text)
-	step.Data, step.Bytes = data, space.Round(uint64(len(data)))
-	p.Need += step.Bytes
+	step.Data, step.Bytes, step.Frees = data, space.Round(uint64(len(data))), space.Round(uint64(len(old)))
+}
+
+// peak is the most that the steps take at any moment: a file that is replaced is
+// there twice until the new one has its name, and only once after that.
+func peak(steps []Step) uint64 {
+	var used, most int64
+	for _, step := range steps {
+		used += int64(step.Bytes)
+		most = max(most, used)
+		used -= int64(step.Frees)
+	}
+	return uint64(most)
 }
 
 func (p *Plan) note(line string) { p.Notes = append(p.Notes, line) }

@@ -1,7 +1,6 @@
 package sign
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -76,18 +75,12 @@ func inside(der []byte) []byte {
 // vouches says whether a signature is over an image of this hash, by one of
 // the certificates.
 func vouches(message, hash []byte, certs []*x509.Certificate) bool {
-	d, err := openSealed(message)
-	if err != nil || !d.Content.Type.Equal(spc(4)) {
+	d, sum, ok := over(message, hash)
+	if !ok {
 		return false
 	}
-	content := d.Content.Content.Bytes
-	var in indirect
-	if _, err := asn1.Unmarshal(content, &in); err != nil || !bytes.Equal(in.Digest.Hash, hash) || !in.Digest.Algorithm.Algorithm.Equal(sha256OID()) {
-		return false
-	}
-	sum := sha256.Sum256(inside(content))
 	for _, cert := range certs {
-		if d.by(cert, sum[:]) {
+		if d.brings(cert) && d.by(cert, sum) {
 			return true
 		}
 	}

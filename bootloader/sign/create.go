@@ -31,15 +31,23 @@ const (
 
 // Create makes keys for a root, in Home. They appear all together or not at
 // all: a set of which some were made before a power cut and some after would
-// enrol and not boot.
+// enrol and not boot. The root has to be there: a typing error in its name would
+// leave the secrets somewhere.
 func Create(root string, now time.Time) (*Keys, error) {
+	if info, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("create keys: look at the root: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("create keys: look at the root: %s is not a folder", root)
+	}
 	if dir, err := Find(root); err == nil {
 		return nil, fmt.Errorf("create keys: %w: %s", ErrExists, dir)
 	} else if !errors.Is(err, ErrNoKeys) {
 		return nil, err
 	}
-	dir := filepath.Join(root, Home)
-	err := makeDirs(dir)
+	dir, err := below(root, Home)
+	if err == nil {
+		err = makeDirs(dir)
+	}
 	if err == nil {
 		err = alone(dir, func() error { return create(dir, now) })
 	}

@@ -24,7 +24,7 @@ var ErrUnsigned = errors.New("not signed by this key")
 func Verify(path string, certs []*x509.Certificate) error {
 	p, err := openPE(path)
 	if err == nil {
-		err = errors.Join(p.verify(certs), p.file.Close())
+		err = errors.Join(p.im.verify(p.file, certs), p.file.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", path, err)
@@ -77,24 +77,28 @@ func openPE(path string) (*pe, error) {
 	return &pe{file, im, info.Mode().Perm()}, nil
 }
 
-func (p *pe) table() ([]byte, error) {
-	table, err := io.ReadAll(whole(p.file, p.im.certs))
+func (im *image) signatures(r io.ReaderAt) ([]byte, error) {
+	table, err := io.ReadAll(whole(r, im.certs))
 	if err != nil {
 		return nil, fmt.Errorf("read signatures: %w", err)
 	}
 	return table, nil
 }
 
-func (p *pe) verify(certs []*x509.Certificate) error {
-	table, err := p.table()
+func (im *image) messages(r io.ReaderAt) ([][]byte, error) {
+	table, err := im.signatures(r)
+	return messages(table), err
+}
+
+func (im *image) verify(r io.ReaderAt, certs []*x509.Certificate) error {
+	all, err := im.messages(r)
 	if err != nil {
 		return err
 	}
-	all := messages(table)
 	if len(all) == 0 {
 		return ErrUnsigned
 	}
-	hash, err := p.im.digest(p.file)
+	hash, err := im.digest(r)
 	if err != nil {
 		return err
 	}
@@ -107,21 +111,44 @@ func (p *pe) verify(certs []*x509.Certificate) error {
 }
 
 func (p *pe) sign(pair Pair, in, out string) error {
-	switch err := p.verify([]*x509.Certificate{pair.Cert}); {
-	case err == nil && out == in:
-		return nil
-	case err == nil:
-		_, err = atomicfile.WriteFrom(out, whole(p.file, span{0, p.im.size}), p.mode)
-		return err
-	case !errors.Is(err, ErrUnsigned):
-		return err
-	}
-	signed, err := p.signed(pair)
-	if err != nil {
+	signed, had, err := p.withSignature(pair)
+	if err != nil || had && out == in {
 		return err
 	}
 	_, err = atomicfile.WriteFrom(out, signed, p.mode)
 	return err
+}
+
+// withSignature is the file with the signature, as a stream; had says that it has
+// it already.
+func (p *pe) withSignature(pair Pair) (r io.Reader, had bool, err error) {
+	err = p.im.verify(p.file, []*x509.Certificate{pair.Cert})
+	if err == nil {
+		return whole(p.file, span{0, p.im.size}), true, nil
+	}
+	if errors.Is(err, ErrUnsigned) {
+		r, err = p.signed(pair)
+	}
+	return r, false, err
+}
+
+// SignTo writes what Sign makes of in to w.
+func (k *Keys) SignTo(w io.Writer, in string) error {
+	if k.DB.Key == nil {
+		return fmt.Errorf("sign %s: %w", in, errNoKey)
+	}
+	p, err := openPE(in)
+	if err == nil {
+		var signed io.Reader
+		if signed, _, err = p.withSignature(k.DB); err == nil {
+			_, err = io.Copy(w, signed)
+		}
+		err = errors.Join(err, p.file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("sign %s: %w", in, err)
+	}
+	return nil
 }
 
 // signed is the image with one more signature, as a stream. The checksum in the
@@ -136,7 +163,7 @@ func (p *pe) signed(pair Pair) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := p.table()
+	table, err := p.im.signatures(p.file)
 	if err != nil {
 		return nil, err
 	}

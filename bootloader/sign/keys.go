@@ -43,11 +43,17 @@ type Keys struct {
 var ErrNoKeys = errors.New("no Secure Boot keys")
 
 // Find returns the folder of the keys of a root, by the certificate of the
-// signature database, or ErrNoKeys.
+// signature database, or ErrNoKeys. Links are followed below the root, and keys
+// that lie outside it are an error: they are another machine's.
 func Find(root string) (string, error) {
 	for _, home := range []string{Home, OldHome} {
-		dir := filepath.Join(root, home)
-		_, err := os.Stat(certPath(dir, "db"))
+		dir, err := below(root, home)
+		if err == nil {
+			_, err = os.Stat(certPath(dir, "db"))
+		}
+		if err == nil {
+			err = stays(root, dir)
+		}
 		if err == nil {
 			return dir, nil
 		}

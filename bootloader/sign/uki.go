@@ -28,15 +28,33 @@ type Image struct {
 
 // WriteUKI writes a unified kernel image to out, atomically. It holds the
 // sections that systemd-stub(7) names, behind those of the stub, each at the
-// next free page of memory. Equal input gives equal bytes.
+// next free page of memory. Equal input gives equal bytes. Only the owner may read
+// it: an initrd can hold secrets, as a key for a disk.
 func WriteUKI(out string, in Image) error {
-	if err := writeUKI(out, in); err != nil {
+	err := in.unified(func(r io.Reader) error {
+		_, err := atomicfile.WriteFrom(out, r, 0o600)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("write unified kernel image %s: %w", out, err)
 	}
 	return nil
 }
 
-func writeUKI(out string, in Image) (err error) {
+// WriteUKITo writes what WriteUKI makes to w.
+func WriteUKITo(w io.Writer, in Image) error {
+	err := in.unified(func(r io.Reader) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make unified kernel image: %w", err)
+	}
+	return nil
+}
+
+// unified gives the image as a stream, whose files are open as long as use runs.
+func (in Image) unified(use func(io.Reader) error) (err error) {
 	stub, err := openPE(in.Stub)
 	if err != nil {
 		return fmt.Errorf("read stub %s: %w", in.Stub, err)
@@ -59,8 +77,7 @@ func writeUKI(out string, in Image) (err error) {
 			return err
 		}
 	}
-	_, err = atomicfile.WriteFrom(out, b.stream(), 0o644)
-	return err
+	return use(b.stream())
 }
 
 // startable: the stub hands the kernel to the firmware, which starts PE images

@@ -43,7 +43,7 @@ tries are used up the loader takes the next one. With --clear the newest state i
 first again, and what was chosen in the loader's own menu is taken back.
 
 It works without EFI variables. A state that would not boot or that failed is
-refused; --force gives it another chance.
+refused; --force gives it another chance, with as many tries as a new state has.
 
 ` + system.ExitCodes,
 		Example: "  moss-boot set-default 3\n  moss-boot set-default --clear",

@@ -77,6 +77,10 @@ So one has to be chosen: --microsoft for those that the distribution ships in
 /usr/lib/moss/secureboot/microsoft, --extra for a folder with others (db.esl,
 KEK.esl, db/*.der, KEK/*.der), --own-only for none.
 
+What starts the machine next has to be signed already, the loader and the kernels
+on $BOOT: moss-boot sync and moss-boot update sign them. Else it is refused, unless
+with --force.
+
 With --export the firmware is left alone. The files are for its own menu, or,
 written to loader/keys/moss on the ESP, for systemd-boot, which then enrolls them
 when "Enroll Secure Boot keys: moss" is chosen in its menu.
@@ -90,6 +94,8 @@ when "Enroll Secure Boot keys: moss" is chosen in its menu.
 	flags.StringVar(&e.Extra, "extra", "", "enroll also what is in this `DIR`")
 	flags.BoolVar(&e.OwnOnly, "own-only", false, "enroll our certificates alone")
 	flags.StringVar(&e.Export, "export", "", "write .auth and .esl files to this `DIR` and leave the firmware alone")
+	flags.BoolVar(&e.Force, "force", false, "enroll although what is on $BOOT would not start then")
+	esp := espFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("own-only", "microsoft")
 	cmd.MarkFlagsMutuallyExclusive("own-only", "extra")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -97,7 +103,7 @@ when "Enroll Secure Boot keys: moss" is chosen in its menu.
 		e.Agree = func() (bool, error) {
 			return ui.Confirm(s, "make the firmware trust these keys? From the next boot on it starts only what they signed")
 		}
-		done, err := system.EnrollKeys(secureBoot(cmd, ""), e)
+		done, err := system.EnrollKeys(secureBoot(cmd, *esp), e)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,9 @@ boot entry, the first in the order, or takes the one that is there, and a
 loader.conf if there is none. There is never a random seed.
 
 An older program never replaces a newer one, and what is not systemd-boot is never
-touched. The program that was there before stays beside the new one, with the suffix
+touched. Without --force none is written that Secure Boot would not start, none
+without a signature in the place of one that has one, and none on a machine that
+was started without UEFI. The program that was there before stays beside the new one, with the suffix
 ".previous", which nothing starts by itself.
 
 ` + system.ExitCodes,
@@ -41,8 +43,10 @@ func newUpdateCommand() *cobra.Command {
 		Use:   "update",
 		Short: "Bring systemd-boot on the ESP to the version of the live /usr",
 		Long: `Update replaces the copies of systemd-boot on the ESP that are older than the one
-of the live /usr, the one that firmware falls back to last. It puts none where there
-is none, and leaves the firmware's boot entries and their order alone.
+of the live /usr, the one that firmware falls back to last, and those of the same
+version that lack our signature. It puts none where there is none, leaves the
+firmware's boot entries and their order alone, and without --force writes none that
+Secure Boot would not start.
 
 ` + system.ExitCodes,
 		Example: "  moss-boot update",
@@ -71,7 +75,7 @@ is not systemd-boot stay. Without another loader the machine does not start then
 
 func sourceFlags(cmd *cobra.Command, req *system.LoaderRequest) {
 	cmd.Flags().StringVar(&req.Source, "source", "", "install this `FILE` instead of the one in ROOT/usr/lib/systemd/boot/efi")
-	cmd.Flags().BoolVar(&req.Force, "force", false, "replace newer ones, and write what Secure Boot would not start")
+	cmd.Flags().BoolVar(&req.Force, "force", false, "replace newer ones, and write what this machine may not start")
 }
 
 // newLoaderCommand gives a verb what all three have.

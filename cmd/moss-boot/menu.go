@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func newListCommand() *cobra.Command {
 		Short: "Show the boot menu in the loader's order",
 		Long: `List shows every entry that the loader finds, in its order: of which state it is,
 which one it starts by itself (DEFAULT), next time only (ONESHOT), and which one
-this machine runs (BOOTED). FOREIGN entries are other systems' and never touched.
+this machine runs (BOOTED). An entry that lacks a file cannot start. FOREIGN entries are other systems' and never touched.
 
 ` + system.ExitCodes,
 		Example: "  moss-boot list --json",
@@ -69,6 +70,9 @@ func row(item bootloader.Item) []string {
 	if item.Hidden != "" {
 		title += " (hidden: " + item.Hidden + ")"
 	}
+	if len(item.Missing) > 0 {
+		title += " (lacks " + strings.Join(item.Missing, ", ") + ")"
+	}
 	return []string{id, title, item.Kernel, ui.Mark(item.Default), ui.Mark(item.OneShot), ui.Mark(item.Booted),
 		tries, ui.Mark(item.Pinned), ui.Mark(item.Foreign)}
 }
@@ -77,9 +81,11 @@ func newSyncCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Make the boot menu match the states",
-		Long: `Sync writes an entry for each of the five newest states, and for the live and
-pinned ones, with the kernels and initrds they need, and removes those of states
-that are gone. A second run writes nothing. A dry run takes no lock, and any user
+		Long: `Sync writes an entry for each of the newest states, five or the number of menu: in
+moss.yaml, and for the live, booted, default, last good and pinned ones and the one
+of the next boot, with the kernels and initrds they need, and removes those of
+states that are gone. States that failed stay, behind all others and without
+tries; damaged ones do not. A second run writes nothing. A dry run takes no lock, and any user
 who may read $BOOT can make it.
 
 ` + system.ExitCodes,

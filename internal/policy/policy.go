@@ -24,7 +24,7 @@ func Arrows() map[string][]string {
 		"internal/ui":          {"github.com/spf13/cobra"},
 		"internal/ui/progress": {"github.com/vbauerster/mpb", "golang.org/x/term"},
 		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "bootloader/extlinux", "bootloader/sdboot", "bootloader/sign",
-			"internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount",
+			"initramfs/image", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount",
 			"internal/ui", "store", "store/activate", "store/adopt", "store/asset", "store/fetch", "store/pack", "store/repo", "store/resolve", "store/state", "store/stone", "store/tree",
 			"store/trigger", "store/verify", "github.com/godbus/dbus", "go.yaml.in/yaml"},
 

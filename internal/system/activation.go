@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
-	"moss/bootloader/esp"
+	"moss/bootloader/bls"
+	"moss/bootloader/efivar"
 	"moss/internal/fault"
 	"moss/store"
 	"moss/store/activate"
@@ -80,26 +80,56 @@ func activateState(ctx context.Context, s *store.Store, opt Options, id state.ID
 
 // exchangeFor commits the next boot and then the running system.
 func exchangeFor(s *store.Store, opt Options, id state.ID, done *Activation) (err error) {
-	// What is held against it would keep it out of the menu, or last in it.
-	if _, err := clearFailed(opt.Root, id); err != nil {
-		return err
-	}
 	if done.Boot, err = makeDefault(s, opt, id); err != nil {
 		return err
 	}
-	if !opt.NoBoot {
-		if err := anotherChance(s, opt, id); err != nil && !errors.Is(err, esp.ErrNoBoot) && !errors.Is(err, fs.ErrNotExist) {
+	if err := errors.Join(leads(s, opt, id), fault.Point("activation/exchange")); err != nil {
+		return err
+	}
+	if err := markPending(opt.Root, id); err != nil {
+		return err
+	}
+	if !opt.NextBoot {
+		done.Reboot = rebootBetween(s, done.Previous, id)
+		if err := s.Trees().Exchange(id); err != nil {
 			return err
 		}
 	}
-	if err := fault.Point("activation/exchange"); err != nil {
-		return err
+	// Not before: as long as this can fail the record is what makes the menu
+	// what it was.
+	_, err = clearFailed(opt.Root, id)
+	if err == nil && !opt.NoBoot {
+		done.notes(s, opt)
 	}
-	if err := markPending(opt.Root, id); err != nil || opt.NextBoot {
-		return err
+	return err
+}
+
+// notes takes back our own order to start another state next time: this choice is
+// the later one. Then it says what goes before it all the same.
+func (done *Activation) notes(s *store.Store, opt Options) {
+	found, err := look(s, opt)
+	if next := found.Next(); err == nil && next.Why == bls.ByOneShot && next.State != 0 && next.State != uint64(done.ID) && len(entriesOf(found, done.ID, "")) > 0 {
+		if err := opt.vars().Delete(efivar.Loader(oneShot)); err != nil {
+			opt.Log(fmt.Sprintf("warning: take back the choice of state %d for the next boot: %v", next.State, err))
+		}
 	}
-	done.Reboot = rebootBetween(s, done.Previous, id)
-	return s.Trees().Exchange(id)
+	for _, note := range otherNext(s, opt, done.ID) {
+		opt.Log("warning: " + note)
+	}
+}
+
+// otherNext says what the loader starts next time when that is not id, although
+// id has an entry.
+func otherNext(s *store.Store, opt Options, id state.ID) []string {
+	found, err := look(s, opt)
+	if err != nil || len(entriesOf(found, id, "")) == 0 {
+		return nil
+	}
+	next := found.Next()
+	if next.State == uint64(id) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the next boot will not start state %d unless you choose it at the menu, but %s", id, next.Text)}
 }
 
 func rebootBetween(s *store.Store, from, to state.ID) []string {
@@ -154,29 +184,57 @@ func noEntry(id state.ID) error {
 	return &store.RefusedError{What: fmt.Sprintf("state %d cannot be the next boot's: %s, so it gets no boot entry", id, noKernel), Advice: "leave --next-boot out to make it live now"}
 }
 
-// makeDefault moves the menu's default to id. The newest state is first by
-// itself, so for that one the name of an earlier choice is taken back.
+// makeDefault moves the menu's default to id, whatever is held against it. The
+// newest state is first by itself, so for that one the name of an earlier choice
+// is taken back.
 func makeDefault(s *store.Store, opt Options, id state.ID) (string, error) {
 	if opt.NoBoot {
 		return "boot menu left alone", nil
 	}
-	opt.Default = id
-	want, err := wanted(s, opt)
+	kernels, err := kernelVersions(s.Usr(id))
 	if err != nil {
 		return "", err
 	}
-	newest, has := uint64(0), false
-	for _, one := range want.States {
-		if len(one.Kernels) > 0 {
-			newest, has = max(newest, one.ID), has || one.ID == uint64(id)
-		}
+	if len(kernels) == 0 {
+		return "it gets no boot entry: " + noKernel, nil
 	}
-	if !has {
-		return "it gets no boot entry: it is marked bad, or there is no kernel in it", nil
-	}
-	if uint64(id) == newest {
-		opt.Default = 0
+	opt.chosen = id
+	if opt.Default, err = beforeNewer(s, id); err != nil {
+		return "", err
 	}
 	done, err := syncMenu(s, opt)
 	return done.String(), err
+}
+
+// leads sees to it that no other state goes before id in the menu.
+func leads(s *store.Store, opt Options, id state.ID) error {
+	if kernels, err := kernelVersions(s.Usr(id)); opt.NoBoot || err != nil || len(kernels) == 0 {
+		return err
+	}
+	if err := freshTries(s, opt, id); err != nil {
+		return err
+	}
+	found, err := look(s, opt)
+	if err != nil {
+		return err
+	}
+	if usual := found.Usual(); usual.State != 0 && usual.State != uint64(id) {
+		return &store.RefusedError{What: fmt.Sprintf("activate state %d: the loader would start %s", id, usual.Text), Advice: seeStatus}
+	}
+	return nil
+}
+
+// beforeNewer is id when there are newer states with a kernel that it has to go
+// before, and be they bad: one may be mended some day, and must not be first then.
+func beforeNewer(s *store.Store, id state.ID) (state.ID, error) {
+	rows, err := s.States()
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		if kernels, err := kernelVersions(s.Usr(row.ID)); row.ID > id && (err != nil || len(kernels) > 0) {
+			return id, nil
+		}
+	}
+	return 0, nil
 }

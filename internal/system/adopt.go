@@ -118,8 +118,8 @@ func wantedAdopted(s *store.Store, opt Options, p *adopt.Plan) (bootloader.Want,
 		if want, err = wanted(s, opt); err != nil {
 			return want, err
 		}
-	} else if want.Token, err = readToken(opt.Root); err != nil {
-		want.Token = freshToken(want.MachineID) // none is made in a dry run
+	} else if want.Token, err = tokenOf(opt); err != nil { // none is made in a dry run
+		return want, err
 	}
 	want.Active, want.Booted = uint64(p.Live), uint64(bootedState(opt.Root, p.Live))
 	contents, err := newContent(opt)
@@ -156,7 +156,10 @@ func offerAdopted(s *store.Store, opt Options, done Adopted) (string, error) {
 		return done.Boot, err
 	}
 	if opt.keepDefault = len(done.States) == 0; !opt.keepDefault {
-		opt.Default, opt.take = state.ID(adoptedDefault(want, uint64(done.Live))), true
+		opt.take = true
+		if opt.Default, err = beforeNewer(s, state.ID(adoptedDefault(want, uint64(done.Live)))); err != nil {
+			return done.Boot, err
+		}
 	}
 	synced, err := syncMenu(s, opt)
 	return synced.String(), err

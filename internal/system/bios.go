@@ -1,11 +1,14 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"moss/bootloader"
 	"moss/bootloader/bls"
@@ -45,6 +48,24 @@ func syncBIOS(opt Options, boot esp.Boot, token string, coming []bootloader.Step
 		return nil, fmt.Errorf("write the menu of loaders without UEFI: %w", err)
 	}
 	return lines, nil
+}
+
+// beforeBIOS is the call before the steps of a sync. Of a full partition what the
+// steps remove has to go first: the file that names it is written after them, and
+// until then a loader that is asked for one of those finds no kernel.
+func beforeBIOS(opt Options, plan bootloader.Plan, token string) error {
+	if len(plan.Steps) == 0 {
+		return nil // all is done by the call after them
+	}
+	_, err := syncBIOS(opt, plan.Boot, token, plan.Steps)
+	removes := slices.ContainsFunc(plan.Steps, func(s bootloader.Step) bool {
+		return slices.Contains([]bootloader.Op{bootloader.OpDrop, bootloader.OpSweep}, s.Op)
+	})
+	if errors.Is(err, unix.ENOSPC) && removes {
+		opt.Log("warning: " + oneLine(err.Error()) + "; it is written once there is space")
+		return nil
+	}
+	return err
 }
 
 func planBIOS(opt Options, boot esp.Boot, token string, coming []bootloader.Step) (extlinux.Plan, error) {

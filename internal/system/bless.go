@@ -58,7 +58,7 @@ func Bless(ctx context.Context, opt Options, good bool, id state.ID) (Blessed, e
 func bless(s *store.Store, opt Options, good bool, at place) (Blessed, error) {
 	done := Blessed{State: at.id, Good: good, Entries: []string{}, Failed: []Bad{}, Notes: []string{}}
 	if at.id == 0 {
-		return done, &store.RefusedError{What: "bless the booted state: which one that is cannot be told", Advice: "name it: moss-boot bless good STATE"}
+		return done, &store.RefusedError{What: "bless the booted state: which one that is cannot be told", Advice: fmt.Sprintf("name it: moss-boot bless %s STATE", goodOrBad(good))}
 	}
 	if _, err := s.State(at.id); err != nil {
 		return done, err
@@ -108,7 +108,7 @@ func onBoot(s *store.Store, opt Options, at place, done *Blessed) error {
 	if len(pick(found)) == 0 {
 		done.Notes = append(done.Notes, fmt.Sprintf("no boot entry was changed: there is none of state %d for this kernel", at.id))
 	}
-	if done.Entries, err = blessAll(s, opt, found, pick, done.Good); err != nil {
+	if done.Entries, err = blessAll(s, opt, found, pick, saying(done.Good)); err != nil {
 		return err
 	}
 	if !done.Good {
@@ -117,17 +117,40 @@ func onBoot(s *store.Store, opt Options, at place, done *Blessed) error {
 	if done.Failed, err = markExhausted(s, opt, found, at.id); err != nil {
 		return err
 	}
-	if _, err = giveUp(s, opt); err != nil {
+	if err = giveUp(s, opt); err != nil {
 		return err
 	}
 	found, err = look(s, opt)
-	done.Next = found.Next().Text
+	done.next(found.Next())
 	return err
 }
 
+// next says what the loader will start, if anything.
+func (done *Blessed) next(c bootloader.Choice) {
+	if c.File == "" && c.Why == "" {
+		done.Notes = append(done.Notes, "the loader has nothing to start: "+c.Text)
+		return
+	}
+	done.Next = c.Text
+}
+
+// verdict is what a name says of an entry's boots, and how to say it.
+type verdict struct {
+	right func(bls.Name) bool
+	say   func(f bootloader.Found, file string) (name string, err error)
+}
+
+func saying(good bool) verdict {
+	right := bls.Name.Bad
+	if good {
+		right = func(n bls.Name) bool { return !n.Counted }
+	}
+	return verdict{right, func(f bootloader.Found, file string) (string, error) { return bootloader.Bless(f, file, good) }}
+}
+
 // blessAll renames what pick takes, and returns the names that these have then.
-func blessAll(s *store.Store, opt Options, found bootloader.Found, pick func(bootloader.Found) []string, good bool) (names []string, err error) {
-	if files := pick(found); !pending(found, files, good) {
+func blessAll(s *store.Store, opt Options, found bootloader.Found, pick func(bootloader.Found) []string, v verdict) (names []string, err error) {
+	if files := pick(found); !v.pending(found, files) {
 		return append([]string{}, files...), nil
 	}
 	opt, release := holdBoot(opt, false)
@@ -137,7 +160,7 @@ func blessAll(s *store.Store, opt Options, found bootloader.Found, pick func(boo
 	}
 	names = []string{}
 	for _, file := range pick(found) {
-		name, err := bootloader.Bless(found, file, good)
+		name, err := v.say(found, file)
 		if err != nil {
 			return names, err
 		}
@@ -147,12 +170,11 @@ func blessAll(s *store.Store, opt Options, found bootloader.Found, pick func(boo
 }
 
 // pending: some entry, or a twin of it, has not the name that it should have.
-func pending(found bootloader.Found, files []string, good bool) bool {
+func (v verdict) pending(found bootloader.Found, files []string) bool {
 	for _, file := range files {
 		i := slices.IndexFunc(found.Ours, func(o bootloader.Own) bool { return o.File == file })
 		for _, own := range found.Ours {
-			right := good && !own.Name.Counted || !good && own.Name.Bad()
-			if own.Name.Stem == found.Ours[i].Name.Stem && (own.File != file || !right) {
+			if own.Name.Stem == found.Ours[i].Name.Stem && (own.File != file || !v.right(own.Name)) {
 				return true
 			}
 		}
@@ -177,7 +199,7 @@ func moveDefault(s *store.Store, opt Options, id state.ID, done *Blessed) error 
 		}
 	}
 	next := found.Next()
-	done.Next = next.Text
+	done.next(next)
 	if next.State == uint64(id) {
 		done.Notes = append(done.Notes, fmt.Sprintf("state %d is still what the loader starts next: %s", id, next.Text))
 	}
@@ -190,12 +212,16 @@ func anyTries(found bootloader.Found) bool {
 }
 
 func notOnBoot(done Blessed, err error) error {
-	word := "bad"
-	if done.Good {
-		word = "good"
-	}
+	word := goodOrBad(done.Good)
 	return &PartError{fmt.Sprintf("state %d is recorded as %s", done.State, word),
 		fmt.Sprintf("mend the cause, then run: moss-boot bless %s %d", word, done.State), err}
+}
+
+func goodOrBad(good bool) string {
+	if good {
+		return "good"
+	}
+	return "bad"
 }
 
 // stemOf reads a path or an id that the loader gave: the entry's name without

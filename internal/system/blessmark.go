@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +27,15 @@ func goodState(root string) state.ID {
 		return 0
 	}
 	return id
+}
+
+// lastGood is goodState, unless that state is gone.
+func lastGood(root string, rows []state.State) state.ID {
+	good := goodState(root)
+	if slices.ContainsFunc(rows, func(row state.State) bool { return row.ID == good }) {
+		return good
+	}
+	return 0
 }
 
 func recordGood(root string, id state.ID) error {
@@ -58,12 +66,12 @@ func forgetGood(root string, id state.ID) error {
 
 // markExhausted records why the menu holds states without tries: the loader
 // counts and gives no reasons. A state that one of its kernels still has tries
-// for has not failed.
-func markExhausted(s *store.Store, opt Options, found bootloader.Found, except state.ID) ([]Bad, error) {
+// for has not failed, nor have those whose boot is under way.
+func markExhausted(s *store.Store, opt Options, found bootloader.Found, underWay ...state.ID) ([]Bad, error) {
 	marked := []Bad{}
 	for _, own := range found.Ours {
 		id := state.ID(own.State)
-		if id == except || !exhausted(found, id) || failure(opt.Root, id) != "" {
+		if slices.Contains(underWay, id) || !exhausted(found, id) || failure(opt.Root, id) != "" {
 			continue
 		}
 		if _, err := s.State(id); err != nil {
@@ -133,43 +141,35 @@ func entriesBooted(found bootloader.Found, id state.ID, kernel string) []string 
 
 // giveUp takes the tries from the entries of states that early boot refused or a
 // person called bad: the loader puts them last then, and the next boot does not
-// try them again. It says what it did, a line each.
-func giveUp(s *store.Store, opt Options) ([]string, error) {
+// try them again. A sync plans that by itself.
+func giveUp(s *store.Store, opt Options) error {
 	if names, err := os.ReadDir(failedDir(opt.Root)); err != nil || len(names) == 0 {
-		return nil, nil // nothing was ever refused
+		return nil // nothing was ever refused
 	}
 	found, err := look(s, opt)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	live, _ := s.Active()
 	booted := bootedState(opt.Root, live)
-	var lines []string
-	for id := range givenUp(opt, found, live, booted) {
-		pick := func(found bootloader.Found) []string { return entriesOf(found, id, "") }
-		if !pending(found, pick(found), false) {
+	for _, own := range found.Ours {
+		id := state.ID(own.State)
+		if id == 0 || id == live || id == booted || refusal(opt.Root, id, booted) == "" {
 			continue
 		}
-		if _, err := blessAll(s, opt, found, pick, false); err != nil {
-			return lines, err
+		pick := func(found bootloader.Found) []string { return entriesOf(found, id, "") }
+		if _, err := blessAll(s, opt, found, pick, saying(false)); err != nil {
+			return err
 		}
-		lines = append(lines, fmt.Sprintf("mark the entry of state %d bad: %s", id, failure(opt.Root, id)))
 	}
-	return lines, nil
+	return nil
 }
 
-// givenUp are the states with an entry and a mark, but not what runs, what is
-// live, and what was just chosen.
-func givenUp(opt Options, found bootloader.Found, live, booted state.ID) iter.Seq[state.ID] {
-	return func(yield func(state.ID) bool) {
-		for _, own := range found.Ours {
-			id := state.ID(own.State)
-			if id == 0 || slices.Contains([]state.ID{live, booted, opt.Default}, id) || refusal(opt.Root, id, booted) == "" {
-				continue
-			}
-			if !yield(id) {
-				return
-			}
-		}
+// heldBad: a sync leaves the state no tries, for a mark or used up ones. What
+// runs, what is live, and what was just chosen is exempt.
+func heldBad(opt Options, want bootloader.Want, found bootloader.Found, id state.ID) bool {
+	if slices.Contains([]state.ID{state.ID(want.Active), state.ID(want.Booted), opt.chosen}, id) {
+		return false
 	}
+	return refusal(opt.Root, id, state.ID(want.Booted)) != "" || exhausted(found, id)
 }

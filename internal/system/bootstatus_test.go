@@ -210,7 +210,7 @@ func TestBootStatusTellsWhatIsWrong(t *testing.T) {
 	if got, want := codes(st), "no-entry file-missing setting-stale entry-bad loader-missing"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if w := warned(t, st, "entry-bad"); w.Do != "moss-boot -D "+m.root+" set-default 3 --force" || !strings.HasSuffix(w.Text, "no init") {
+	if w := warned(t, st, "entry-bad"); w.Do != "moss-boot -D "+m.root+" list" || !strings.HasSuffix(w.Text, "no init") {
 		t.Errorf("got %+v", w)
 	}
 	if diff := cmp.Diff([]system.FailedState{{State: 3, Reason: "no init", Kernel: "6.1", Time: "2026-11-22T03:30:00Z"}}, st.Failed); diff != "" {
@@ -279,7 +279,7 @@ func TestBootStatusOfSecureBoot(t *testing.T) {
 	warned(t, statusOf(t, opt), "key-unknown")
 	firmware = signtest.NewFirmware(k, 1)
 	opt.Vars = firmware
-	if _, err := system.EnrollKeys(opt, system.Enrollment{OwnOnly: true}); err != nil {
+	if _, err := system.EnrollKeys(opt, system.Enrollment{OwnOnly: true, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	firmware.Set("SetupMode", 0)

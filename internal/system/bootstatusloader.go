@@ -85,8 +85,11 @@ func (r *statusReader) secure() error {
 	s.State, s.SetupMode = firmware.SecureBoot, firmware.SetupMode
 	l.Enforced = s.State == "on"
 	k, err := r.keys()
-	if err != nil || k == nil {
+	if err != nil {
 		return err
+	}
+	if k == nil {
+		return r.strangers(firmware)
 	}
 	s.Key, s.Enrolled = sign.Fingerprint(k.DB.Cert), sign.Has(firmware.DB, k.DB.Cert)
 	l.Keyed, l.Enrolled = true, s.Enrolled
@@ -105,6 +108,24 @@ func (r *statusReader) secure() error {
 		s.Signed = "no"
 	case len(s.Files) > 0:
 		s.Signed = "yes"
+	}
+	return nil
+}
+
+// strangers: without a key of ours only the firmware's own can have signed what
+// starts next.
+func (r *statusReader) strangers(firmware sign.Firmware) error {
+	if firmware.SecureBoot != "on" {
+		return nil
+	}
+	for _, file := range r.starts() {
+		err := firmware.Starts(file.at)
+		switch {
+		case errors.Is(err, sign.ErrUnsigned) || errors.Is(err, sign.ErrFormat):
+			r.facts.Loader.Unsigned = append(r.facts.Loader.Unsigned, file.name)
+		case err != nil:
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,7 +12,7 @@ import (
 
 // plan asks what a sync would do. It hashes what the states bring; of the files
 // on $BOOT it looks at the size alone.
-func (r *statusReader) plan() error {
+func (r *statusReader) plan() (err error) {
 	if !r.seen || r.store == nil {
 		return nil
 	}
@@ -21,10 +23,14 @@ func (r *statusReader) plan() error {
 	if err != nil {
 		return err
 	}
-	keepDefault(&want, r.found)
-	if want, err = finished(want, r.opt, treesOf(r.store)); err != nil {
+	opt := r.opt
+	opt.keepDefault = true
+	settle(&want, opt, r.found)
+	want, how, err := finished(want, r.opt, r.found, treesOf(r.store))
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, how.close()) }()
 	if want.Contents, err = bootloader.Digest(want); err != nil {
 		return err
 	}
@@ -39,6 +45,9 @@ func (r *statusReader) plan() error {
 	if r.facts.Plan, err = bootloader.MakePlan(want, found); err != nil {
 		r.facts.PlanErr = err
 		return err
+	}
+	if refused, ok := errors.AsType[*SignError](how.guard(r.facts.Plan, imagesOf(want))); ok {
+		r.notes = append(r.notes, fmt.Sprintf("a sync is refused: %v; %s", refused, refused.Advice))
 	}
 	done := describePlan(r.facts.Plan)
 	more, err := syncBIOS(r.opt, *r.opt.held, r.token, nil)

@@ -140,7 +140,7 @@ func (r *statusReader) states() (err error) {
 	if errors.Is(err, activate.ErrUnsealed) {
 		err = nil
 	}
-	r.st.Active, r.st.Good = uint64(live), uint64(goodState(r.opt.Root))
+	r.st.Active, r.st.Good = uint64(live), uint64(lastGood(r.opt.Root, r.rows))
 	r.st.Booted = uint64(bootedState(r.opt.Root, live))
 	r.facts.Live, r.facts.Booted, r.facts.Good = r.st.Active, r.st.Booted, r.st.Good
 	r.facts.Unblessed = live != 0 && !blesses(filepath.Join(r.opt.Root, "usr"))
@@ -181,10 +181,7 @@ func (r *statusReader) menu() error {
 	if r.boot == nil {
 		return nil
 	}
-	token, err := readToken(r.opt.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		token, err = freshToken(machineID(r.opt.Root)), nil // of a menu that was never written
-	}
+	token, err := tokenOf(r.opt)
 	if err != nil {
 		return err
 	}
@@ -232,7 +229,10 @@ func (r *statusReader) entries() error {
 			r.st.OneShot = &item.State
 		}
 	}
-	next := r.found.Next()
+	next, err := r.next()
+	if err != nil {
+		return err
+	}
 	r.st.Next = &next
 	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"moss/bootloader"
+	"moss/bootloader/bls"
 	"moss/store"
 	"moss/store/state"
 )
@@ -70,7 +72,7 @@ func setDefault(s *store.Store, opt Options, id state.ID) (Chosen, error) {
 	}
 	if err != nil {
 		opt.take = false
-		return Chosen{}, errors.Join(err, restoreMenu(s, opt, before))
+		return Chosen{}, joinOnce(err, restoreMenu(s, opt, before))
 	}
 	return done, nil
 }
@@ -79,7 +81,7 @@ func setDefault(s *store.Store, opt Options, id state.ID) (Chosen, error) {
 // what it lacks for that.
 func defaultOf(s *store.Store, opt Options, id state.ID) (bootloader.Choice, error) {
 	if opt.Force {
-		if err := anotherChance(s, opt, id); err != nil {
+		if err := freshTries(s, opt, id); err != nil {
 			return bootloader.Choice{}, err
 		}
 	}
@@ -89,22 +91,32 @@ func defaultOf(s *store.Store, opt Options, id state.ID) (bootloader.Choice, err
 	}
 	usual := found.Usual()
 	if usual.State != uint64(id) {
-		return usual, &store.RefusedError{What: fmt.Sprintf("make state %d the default: the loader would start %s", id, usual.Text), Advice: "see what stands in the way: moss-boot status"}
+		return usual, &store.RefusedError{What: fmt.Sprintf("make state %d the default: the loader would start %s", id, usual.Text), Advice: seeStatus}
 	}
-	return usual, nil
+	if opt.Force {
+		_, err = clearFailed(opt.Root, id)
+	}
+	return usual, err
 }
 
-// anotherChance takes back what is held against a state: its mark, unless that is
-// of damage, and the counters of entries that have no tries left.
-func anotherChance(s *store.Store, opt Options, id state.ID) error {
-	if _, err := clearFailed(opt.Root, id); err != nil {
-		return err
-	}
+const seeStatus = "see what stands in the way: moss-boot status"
+
+// freshTries gives the entries of a state that has no tries left those that a new
+// entry of it gets: whether it works now is still to be seen.
+func freshTries(s *store.Store, opt Options, id state.ID) error {
 	found, err := look(s, opt)
 	if err != nil || !exhausted(found, id) {
 		return err
 	}
-	_, err = blessAll(s, opt, found, func(found bootloader.Found) []string { return entriesOf(found, id, "") }, true)
+	contents, err := newContent(opt)
+	if err != nil {
+		return err
+	}
+	tries := triesOf(contents.config, s.Usr(id), contents.warn)
+	_, err = blessAll(s, opt, found, func(found bootloader.Found) []string { return entriesOf(found, id, "") }, verdict{
+		right: func(n bls.Name) bool { return !n.Bad() },
+		say:   func(f bootloader.Found, file string) (string, error) { return bootloader.Recount(f, file, tries) },
+	})
 	return err
 }
 
@@ -142,4 +154,12 @@ func exhausted(found bootloader.Found, id state.ID) bool {
 	of := func(o bootloader.Own) bool { return o.State == uint64(id) }
 	return slices.ContainsFunc(found.Ours, of) &&
 		!slices.ContainsFunc(found.Ours, func(o bootloader.Own) bool { return of(o) && !o.Name.Bad() })
+}
+
+// joinOnce is both errors, but one cause once.
+func joinOnce(err, more error) error {
+	if more == nil || strings.Contains(err.Error(), more.Error()) {
+		return err
+	}
+	return errors.Join(err, more)
 }

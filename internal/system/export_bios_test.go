@@ -1,4 +1,10 @@
 package system
 
-// SyncBIOS shows what a sync calls before and after its steps.
-var SyncBIOS = syncBIOS
+// What a sync calls before and after its steps, what status says of a machine
+// without UEFI, and how a rescue entry loses its kernel.
+var (
+	SyncBIOS   = syncBIOS
+	BeforeBIOS = beforeBIOS
+	NextBIOS   = nextBIOS
+	WithShell  = withShell
+)

@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"moss/bootloader"
 	"moss/internal/atomicfile"
 	"moss/internal/cmdline"
 	"moss/store"
@@ -28,20 +30,52 @@ func bootFile(root, name string) (string, error) {
 // ownToken tells this installation's entries and files on $BOOT from those of
 // others. It is made once: a machine id that changes, as in a cloned image,
 // must not orphan the menu.
-func ownToken(root string) (string, error) {
-	token, err := readToken(root)
+//
+// Nor may it be one that another installation uses: without a $BOOT to ask it is
+// not recorded.
+func ownToken(opt Options) (string, error) {
+	token, err := readToken(opt.Root)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return token, err
 	}
-	path, err := bootFile(root, "token")
+	token, asked, err := newToken(opt)
+	if err != nil || !asked {
+		return token, err
+	}
+	path, err := bootFile(opt.Root, "token")
 	if err != nil {
 		return "", err
 	}
-	token = freshToken(machineID(root))
 	if err := atomicfile.Write(path, []byte(token+"\n"), 0o644); err != nil {
 		return "", fmt.Errorf("record owner token: %w", err)
 	}
 	return token, nil
+}
+
+// tokenOf is the recorded token, or the one that the next sync would record.
+func tokenOf(opt Options) (string, error) {
+	token, err := readToken(opt.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		token, _, err = newToken(opt)
+	}
+	return token, err
+}
+
+// newToken is the machine id's, or a random one when something on $BOOT has that
+// already, as the menu of a clone or of the system that was here before. Asked
+// says that $BOOT could be asked.
+func newToken(opt Options) (token string, asked bool, err error) {
+	machine := machineID(opt.Root)
+	token = freshToken(machine)
+	boot, err := openBoot(opt, true)
+	if err != nil {
+		return token, false, nil
+	}
+	found, err := bootloader.Look(boot, token)
+	if err = errors.Join(err, boot.Close()); err == nil && machine != "" && (len(found.Ours) > 0 || !slices.Contains(found.Absent, found.Folder)) {
+		token = freshToken("")
+	}
+	return token, true, err
 }
 
 func readToken(root string) (string, error) {

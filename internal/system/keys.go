@@ -2,7 +2,9 @@ package system
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"moss/bootloader/sign"
 )
@@ -44,6 +46,7 @@ type Enrollment struct {
 	Extra     string // a folder with certificates
 	OwnOnly   bool   // none
 	Export    string // write files to this folder instead of enrolling
+	Force     bool   // enroll although what is on $BOOT would not start then
 	// Agree is asked before the firmware is changed; nil agrees.
 	Agree func() (bool, error)
 }
@@ -64,6 +67,9 @@ func EnrollKeys(opt Options, e Enrollment) (Enrolled, error) {
 	}
 	extra, err := e.read(opt.Root, k.Owner)
 	if err != nil {
+		return Enrolled{}, err
+	}
+	if err := e.startable(opt, k, extra); err != nil {
 		return Enrolled{}, err
 	}
 	updates, err := k.Updates(extra, opt.Now)
@@ -106,6 +112,39 @@ func enrolling(opt Options, e Enrollment) (*sign.Keys, error) {
 		return nil, err
 	}
 	return sign.Load(dir)
+}
+
+// startable: what starts the machine next has to be signed by what the firmware
+// will know, or it stops at the next boot. With files alone nothing changes yet.
+func (e Enrollment) startable(opt Options, k *sign.Keys, extra sign.Extra) (err error) {
+	if e.Force || e.Export != "" {
+		return nil
+	}
+	const what, advice = "enrol keys", "run moss-boot sync && moss-boot update; --force enrolls all the same"
+	opt, release := holdBoot(opt, true)
+	defer func() { err = errors.Join(err, release()) }()
+	files, loaders, err := bootPrograms(opt)
+	if err != nil {
+		return &SignError{what, fmt.Errorf("what starts next cannot be looked at: %w", err), "name the place of $BOOT with --esp DIR; --force enrolls all the same"}
+	}
+	if loaders == 0 {
+		return &SignError{what, errors.New("there is no boot loader on the ESP that these keys could have signed"), "run moss-boot install; --force enrolls all the same"}
+	}
+	coming := sign.Firmware{DB: append([]sign.Member{{Kind: sign.X509, Owner: k.Owner, Data: k.DB.Cert.Raw}}, extra.DB...)}
+	var bad []string
+	for _, path := range files {
+		err := coming.Starts(path)
+		switch {
+		case errors.Is(err, sign.ErrUnsigned) || errors.Is(err, sign.ErrFormat):
+			bad = append(bad, path)
+		case err != nil:
+			return err
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return &SignError{what, fmt.Errorf("with them the firmware would not start %s: %w", strings.Join(bad, ", "), sign.ErrUnsigned), advice}
 }
 
 // settable: the firmware has to be in setup mode, unless only files are written.

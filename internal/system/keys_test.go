@@ -49,6 +49,23 @@ func TestKeysOfAMachine(t *testing.T) {
 	bare.Root = t.TempDir()
 	_, err = EnrollKeys(bare, own)
 	refusedWith(t, "no keys", err, "no Secure Boot keys")
+	_, err = EnrollKeys(opt, own)
+	refusedWith(t, "no $BOOT", err, "cannot be looked at")
+	testutil.Tree{"efi/EFI/": "", "efi/loader/": ""}.Create(t, root)
+	_, err = EnrollKeys(opt, own)
+	refusedWith(t, "no loader", err, "no boot loader")
+	loader := filepath.Join(root, "efi/EFI/systemd/systemd-bootx64.efi")
+	testutil.Tree{"efi/EFI/systemd/systemd-bootx64.efi": string(signtest.Small(1))}.Create(t, root)
+	_, err = EnrollKeys(opt, own)
+	refusedWith(t, "unsigned loader", err, "would not start "+loader)
+	forced := own
+	forced.Force, forced.Agree = true, func() (bool, error) { return false, nil }
+	if _, err := EnrollKeys(opt, forced); err != nil {
+		t.Errorf("forced: %v", err)
+	}
+	if err := k.Sign(loader, loader); err != nil {
+		t.Fatal(err)
+	}
 	own.Agree = func() (bool, error) { return false, nil }
 	if done, err := EnrollKeys(opt, own); err != nil || len(done.Enrolled) > 0 || len(firmware.Order) > 0 {
 		t.Errorf("not agreed: got %v, %v, the firmware %v", done, err, firmware.Order)
@@ -106,7 +123,9 @@ func TestKeysStatus(t *testing.T) {
 		t.Errorf("got %+v", st)
 	}
 	noted(t, st, "moss-boot keys enroll")
-	if _, err := EnrollKeys(opt, Enrollment{Extra: extraCert(t, k), Microsoft: false}); err != nil {
+	_, err := EnrollKeys(opt, Enrollment{Extra: extraCert(t, k)})
+	refusedWith(t, "unsigned files", err, kernel)
+	if _, err := EnrollKeys(opt, Enrollment{Extra: extraCert(t, k), Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	st = readKeys(t, opt)

@@ -93,27 +93,16 @@ func (st *KeysStatus) judge(note func(string, ...any)) {
 	}
 }
 
-// bootFilesOf lists our kernels on $BOOT and the loaders on the ESP.
+// bootFilesOf lists our kernels on $BOOT and the loaders on the ESP, and whether
+// our key signed them.
 func bootFilesOf(opt Options, k *sign.Keys) (files []SignedFile, err error) {
 	files = []SignedFile{}
-	boot, err := openBoot(opt, true)
+	opt, release := holdBoot(opt, true)
+	defer func() { err = errors.Join(err, release()) }()
+	paths, _, err := bootPrograms(opt)
 	if err != nil {
 		return files, err
 	}
-	defer func() { err = errors.Join(err, boot.Close()) }()
-	paths := loadersOn(boot.ESP)
-	if token, err := readToken(opt.Root); err == nil {
-		found, err := bootloader.Look(boot, token)
-		if err != nil {
-			return files, err
-		}
-		for path := range found.Files {
-			if strings.HasSuffix(path, ".linux") {
-				paths = append(paths, path)
-			}
-		}
-	}
-	slices.Sort(paths)
 	for _, path := range paths {
 		one := SignedFile{Path: path}
 		if k != nil {
@@ -125,6 +114,27 @@ func bootFilesOf(opt Options, k *sign.Keys) (files []SignedFile, err error) {
 		files = append(files, one)
 	}
 	return files, nil
+}
+
+// bootPrograms are our kernels on $BOOT and the loaders on the ESP, and how many
+// of them are loaders. They can be read as long as $BOOT is held.
+func bootPrograms(opt Options) (paths []string, loaders int, err error) {
+	boot, err := openBoot(opt, true)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, boot.Close()) }()
+	paths = loadersOn(boot.ESP)
+	loaders = len(paths)
+	if token, err := readToken(opt.Root); err == nil {
+		found, err := bootloader.Look(boot, token)
+		if err != nil {
+			return nil, 0, err
+		}
+		paths = append(paths, kernelsOf(found)...)
+	}
+	slices.Sort(paths)
+	return paths, loaders, nil
 }
 
 // loadersOn lists systemd-boot and the fallback loader of an ESP.

@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,6 +39,10 @@ type LoaderDone struct {
 // InstallLoader puts systemd-boot on the ESP and makes the firmware's entry. A
 // second run writes nothing.
 func InstallLoader(ctx context.Context, opt Options, req LoaderRequest) (LoaderDone, error) {
+	if withoutFirmware(opt.Root) && !req.Force {
+		return LoaderDone{}, &store.RefusedError{What: "install boot loader: this machine was not started by UEFI, which alone starts systemd-boot",
+			Advice: "leave its loader as it is: moss-boot sync writes a menu for EXTLINUX, SYSLINUX and U-Boot; or write it anyway with --force, for a firmware that is switched to UEFI next"}
+	}
 	return changeLoader(ctx, opt, req, loaderVerb{sdboot.Install, true})
 }
 
@@ -74,18 +77,19 @@ func changeLoader(ctx context.Context, opt Options, req LoaderRequest, verb load
 	defer func() { err = errors.Join(err, boot.Close()) }()
 	request := loaderRequest(opt, req, boot)
 	if verb.sources {
-		if req.Sign == nil {
-			if req.Sign, err = loaderSigner(opt); err != nil {
-				return done, err
-			}
-		}
-		if request.Sources, err = loaderSources(opt, req); err != nil {
+		var how loaderKeys
+		if how, err = loaderSigner(opt, boot); err != nil {
 			return done, err
 		}
+		defer func() { err = errors.Join(err, how.close()) }()
+		if request.Sources, err = how.sources(opt, req); err != nil {
+			return done, err
+		}
+		how.judge(&request)
 	}
-	found, err := sdboot.Scan(boot, opt.vars(), entryPrefix(opt.Root))
+	found, err := scanLoader(opt, boot)
 	if err != nil {
-		return done, err
+		return done, loaderRefusal(err)
 	}
 	p, err := verb.plan(request, found)
 	if err != nil {
@@ -101,6 +105,16 @@ func changeLoader(ctx context.Context, opt Options, req LoaderRequest, verb load
 	warnings, err := sdboot.Apply(p, opt.vars())
 	done.Warnings = append(done.Warnings, warnings...)
 	return done, stopped(err)
+}
+
+// scanLoader reads the ESP. What was mounted read-only for a question is writable
+// for the answer.
+func scanLoader(opt Options, boot esp.Boot) (sdboot.Found, error) {
+	found, err := sdboot.Scan(boot, opt.vars(), entryPrefix(opt.Root))
+	if opt.DryRun && boot.ESPPart.Ours {
+		found.Space.ReadOnly = false
+	}
+	return found, err
 }
 
 func describeLoader(p sdboot.Plan, request sdboot.Request, boot esp.Boot) LoaderDone {
@@ -155,42 +169,6 @@ func loaderRequest(opt Options, req LoaderRequest, boot esp.Boot) sdboot.Request
 	_, name := osRelease(filepath.Join(opt.Root, "usr"))
 	return sdboot.Request{Force: req.Force, NoVariables: req.NoVariables, NoOrder: req.NoOrder, Name: name,
 		Native: nativeMachine(opt.Root), Partition: partitionOf(boot.ESPPart), Config: []byte("timeout 5\n")}
-}
-
-// loaderSigner signs the loader as the menu's kernels are signed.
-func loaderSigner(opt Options) (func(path string) (string, error), error) {
-	config, err := ReadConfig(opt.Root)
-	if err != nil {
-		return nil, err
-	}
-	how, err := newSigner(opt.Root, config.Sign, !opt.DryRun, func(line string) { opt.Log("warning: " + line) })
-	if err != nil {
-		return nil, err
-	}
-	return how.image, nil
-}
-
-func loaderSources(opt Options, req LoaderRequest) ([]sdboot.Loader, error) {
-	paths, err := []string{req.Source}, error(nil)
-	if req.Source == "" {
-		if paths, err = sdboot.Sources(filepath.Join(opt.Root, "usr")); err != nil {
-			return nil, err
-		}
-	}
-	var sources []sdboot.Loader
-	for _, path := range paths {
-		if req.Sign != nil {
-			if path, err = req.Sign(path); err != nil {
-				return nil, fmt.Errorf("sign boot loader: %w", err)
-			}
-		}
-		loader, err := sdboot.Read(path)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, loader)
-	}
-	return sources, nil
 }
 
 // partitionOf is the partition as firmware names it; the zero value when it is

@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"moss/bootloader"
+	"moss/bootloader/bls"
 	"moss/bootloader/esp"
 	"moss/internal/atomicfile"
 	"moss/internal/fault"
+	"moss/internal/ui"
 	"moss/store"
 	"moss/store/state"
 )
@@ -34,6 +36,9 @@ func SyncMenu(ctx context.Context, opt Options) (Synced, error) {
 	}
 	opt.keepDefault = true
 	done, err := syncMenu(s, opt)
+	if err != nil && ui.Hint(err) == "" {
+		err = hintedError{err, "mend the cause, then run it again: moss-boot sync"}
+	}
 	return done, errors.Join(err, s.Close())
 }
 
@@ -47,6 +52,9 @@ func syncMenu(s *store.Store, opt Options) (done Synced, err error) {
 		return Synced{}, err
 	}
 	defer func() { err = errors.Join(err, boot.Close()) }()
+	if err := recordFailed(s, opt, want, boot); err != nil {
+		return Synced{}, err
+	}
 	plan, images, err := planMenu(want, opt, boot, treesOf(s))
 	if err != nil {
 		return Synced{}, err
@@ -69,7 +77,7 @@ func syncMenu(s *store.Store, opt Options) (done Synced, err error) {
 // writeMenu carries a plan out. What other loaders read follows it, and is taken
 // back from what the plan removes before that goes.
 func writeMenu(s *store.Store, opt Options, plan bootloader.Plan, want bootloader.Want, done *Synced) error {
-	if _, err := syncBIOS(opt, plan.Boot, want.Token, plan.Steps); err != nil {
+	if err := beforeBIOS(opt, plan, want.Token); err != nil {
 		return err
 	}
 	warnings, err := bootloader.Apply(plan, opt.vars())
@@ -83,12 +91,7 @@ func writeMenu(s *store.Store, opt Options, plan bootloader.Plan, want bootloade
 	if err != nil {
 		return err
 	}
-	opt.held = &plan.Boot
-	marked, err := giveUp(s, opt)
-	if err != nil {
-		return err
-	}
-	done.Steps = append(done.Steps, append(more, marked...)...)
+	done.Steps = append(done.Steps, more...)
 	if err := fault.Point("menu/list"); err != nil {
 		return err
 	}
@@ -113,26 +116,59 @@ func treesOf(s *store.Store) treeOf { return func(id uint64) string { return s.U
 // planMenu signs what has to be, hashes what the menu needs, looks at $BOOT and
 // plans; on $BOOT it writes nothing. It also returns the images that the menu is
 // made of.
-func planMenu(want bootloader.Want, opt Options, boot esp.Boot, usr treeOf) (bootloader.Plan, []string, error) {
+func planMenu(want bootloader.Want, opt Options, boot esp.Boot, usr treeOf) (plan bootloader.Plan, images []string, err error) {
 	found, err := scanBoot(opt, boot, want.Token)
 	if err != nil {
 		return bootloader.Plan{}, nil, err
 	}
-	want.TakeDefault = opt.take
-	if opt.keepDefault {
-		keepDefault(&want, found)
-	}
-	if want, err = finished(want, opt, usr); err != nil {
+	settle(&want, opt, found)
+	want, how, err := finished(want, opt, found, usr)
+	if err != nil {
 		return bootloader.Plan{}, nil, err
 	}
+	defer func() { err = errors.Join(err, how.close()) }()
 	if want.Contents, err = bootloader.Digest(want); err != nil {
 		return bootloader.Plan{}, nil, err
 	}
-	plan, err := bootloader.MakePlan(want, found)
-	if err != nil {
+	if plan, err = bootloader.MakePlan(want, found); err != nil {
 		return bootloader.Plan{}, nil, fmt.Errorf("plan boot menu: %w", err)
 	}
+	if err := how.guard(plan, imagesOf(want)); err != nil {
+		return bootloader.Plan{}, nil, err
+	}
 	return plan, imagesOf(want), nil
+}
+
+// settle adds to a menu what only $BOOT tells.
+func settle(want *bootloader.Want, opt Options, found bootloader.Found) {
+	want.TakeDefault = opt.take
+	if opt.keepDefault {
+		keepDefault(want, found)
+	}
+	if next := found.Next(); next.Why == bls.ByOneShot {
+		want.Once = next.State
+	}
+	for i := range want.States {
+		want.States[i].Bad = heldBad(opt, *want, found, state.ID(want.States[i].ID))
+	}
+}
+
+// recordFailed marks the states that used up their tries before the menu changes:
+// an entry that is made anew has no counter that would tell.
+func recordFailed(s *store.Store, opt Options, want bootloader.Want, boot esp.Boot) error {
+	if opt.DryRun {
+		return nil
+	}
+	opt.held = &boot
+	found, err := look(s, opt)
+	if err != nil {
+		return err
+	}
+	failed, err := markExhausted(s, opt, found, state.ID(want.Active), state.ID(want.Booted))
+	for _, one := range failed {
+		opt.Log(fmt.Sprintf("warning: state %d has failed: %s", one.State, one.Reason))
+	}
+	return err
 }
 
 // keepDefault leaves the default where it is; what somebody chose at the loader's
@@ -147,22 +183,9 @@ func keepDefault(want *bootloader.Want, found bootloader.Found) {
 	want.Default = 0
 }
 
-// finished is the menu with its images as they go to $BOOT: signed, unified.
-func finished(want bootloader.Want, opt Options, usr treeOf) (bootloader.Want, error) {
-	config, err := ReadConfig(opt.Root)
-	if err != nil {
-		return want, err
-	}
-	how, err := newSigner(opt.Root, config.Sign, !opt.DryRun, func(line string) { opt.Log("warning: " + line) })
-	if err != nil {
-		return want, err
-	}
-	return how.finishMenu(want, config.UKI || opt.UKI, usr)
-}
-
 // wanted describes the menu that the states of a root ask for.
 func wanted(s *store.Store, opt Options) (bootloader.Want, error) {
-	token, err := ownToken(opt.Root)
+	token, err := ownToken(opt)
 	if err != nil {
 		return bootloader.Want{}, err
 	}
@@ -265,6 +288,9 @@ func (t *transaction) menu(context.Context) error {
 	t.chosen = namedDefault(t.store, t.opt)
 	done, err := syncMenu(t.store, t.opt)
 	t.result.Boot, t.result.Menu = done.String(), &done
+	if err == nil && t.opt.NextBoot {
+		t.result.Notes = append(t.result.Notes, otherNext(t.store, t.opt, t.result.ID)...)
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -15,7 +16,8 @@ func look(s *store.Store, opt Options) (bootloader.Found, error) {
 	if err != nil {
 		return bootloader.Found{}, err
 	}
-	token, err := readToken(s.Root())
+	opt.held = &boot
+	token, err := tokenOf(opt)
 	if err != nil {
 		return bootloader.Found{}, errors.Join(err, boot.Close())
 	}
@@ -24,14 +26,14 @@ func look(s *store.Store, opt Options) (bootloader.Found, error) {
 	return found, errors.Join(err, boot.Close())
 }
 
-// namedDefault is the state that the menu names as its default, 0 if it names
-// none or cannot be read: then the newest is.
+// namedDefault is the state that the menu, or somebody at the loader's own, names
+// as its default, 0 if none is named or that cannot be read: then the newest is.
 func namedDefault(s *store.Store, opt Options) state.ID {
 	found, err := look(s, opt)
 	if err != nil {
 		return 0
 	}
-	return state.ID(found.DefaultState())
+	return state.ID(cmp.Or(found.Wish(), found.DefaultState()))
 }
 
 // hasEntry says whether an entry starts a state. Where $BOOT cannot be read there
@@ -50,7 +52,7 @@ func restoreMenu(s *store.Store, opt Options, chosen state.ID) error {
 	if err != nil || !anyKernel(want) {
 		return err // no menu, or nobody else to put in it
 	}
-	opt.Default, opt.take = 0, false
+	opt.Default, opt.take, opt.chosen = 0, false, 0
 	if slices.ContainsFunc(want.States, func(one bootloader.State) bool { return one.ID == uint64(chosen) && len(one.Kernels) > 0 }) {
 		opt.Default = chosen
 	}

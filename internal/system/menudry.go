@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 
 	"moss/bootloader"
@@ -28,10 +27,7 @@ func PlanMenu(ctx context.Context, opt Options) (Synced, error) {
 
 func plannedMenu(s *store.Store, opt Options) (Synced, error) {
 	opt.keepDefault, opt.DryRun = true, true
-	token, err := readToken(opt.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		token, err = freshToken(machineID(opt.Root)), nil
-	}
+	token, err := tokenOf(opt)
 	if err != nil {
 		return Synced{}, err
 	}
@@ -69,7 +65,7 @@ func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error
 	}
 	live, _ := s.Active() // an unsealed /usr is no state; nothing is live then
 	w := bootloader.Want{Token: token, MachineID: machineID(opt.Root), Active: uint64(live),
-		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default), Good: uint64(goodState(opt.Root))}
+		Booted: uint64(bootedState(opt.Root, live)), Default: uint64(opt.Default), Good: uint64(lastGood(opt.Root, rows))}
 	contents, err := newContent(opt)
 	if err != nil {
 		return bootloader.Want{}, err
@@ -77,14 +73,14 @@ func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error
 	w.Keep = contents.config.Menu
 	bad := badStates(opt.Root)
 	for _, row := range rows {
-		if slices.Contains(opt.Without, row.ID) || slices.Contains(bad, row.ID) && row.ID != live && row.ID != opt.Default {
+		if slices.Contains(opt.Without, row.ID) || slices.Contains(bad, row.ID) && row.ID != live && row.ID != opt.Default && row.ID != opt.chosen {
 			continue
 		}
 		if !isWhole(s, row) {
 			continue
 		}
 		one, err := contents.state(row, s.Usr(row.ID))
-		if ofTree(err, s.Usr(row.ID)) && !slices.Contains([]uint64{w.Active, w.Booted, w.Default}, uint64(row.ID)) {
+		if ofTree(err, s.Usr(row.ID)) && !slices.Contains([]uint64{w.Active, w.Booted, w.Default, uint64(opt.chosen)}, uint64(row.ID)) {
 			contents.warn(err.Error() + "; it gets no boot entry")
 			continue
 		}
@@ -94,7 +90,7 @@ func wantedAs(s *store.Store, opt Options, token string) (bootloader.Want, error
 		w.States = append(w.States, one)
 	}
 	if contents.config.Rescue {
-		w.Rescue = rescueKernel(w.States, w.Booted)
+		w.Rescue = withShell(rescueKernel(w.States, w.Booted), contents.warn)
 	}
 	return w, nil
 }

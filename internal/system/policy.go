@@ -98,7 +98,8 @@ func ParseAge(text string) (time.Duration, error) {
 
 // superfluous lists what the rules do not keep, oldest first. A rule protects: a
 // state goes only when neither rule keeps it. A state from the future, as a clock
-// that was set back leaves, is young.
+// that was set back leaves, is young. The last state that is known to work stays
+// too: whatever was made since has yet to prove itself.
 func (p Policy) superfluous(all []StateInfo, now time.Time) []StateInfo {
 	if p.States == 0 && p.Age == 0 {
 		return nil
@@ -106,7 +107,7 @@ func (p Policy) superfluous(all []StateInfo, now time.Time) []StateInfo {
 	newest := slices.SortedFunc(slices.Values(all), func(a, b StateInfo) int { return cmp.Compare(b.ID, a.ID) })
 	var doomed []StateInfo
 	for i, s := range newest {
-		if i < p.States || p.Age > 0 && now.Sub(s.Created) < p.Age || s.protection() != "" {
+		if i < p.States || p.Age > 0 && now.Sub(s.Created) < p.Age || s.good || s.protection() != "" {
 			continue
 		}
 		doomed = append(doomed, s)

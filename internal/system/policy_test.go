@@ -1,12 +1,23 @@
 package system
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"moss/internal/ui"
 	"moss/store/state"
 )
+
+// TestARemovalNeedsTheMenu: its advice must not be the flag that it refuses.
+func TestARemovalNeedsTheMenu(t *testing.T) {
+	err := inRemoval(fmt.Errorf("describe: %w", &RootError{"/r", "no fstab"}))
+	if hint := ui.Hint(err); ExitCode(err) != exitRefused || !strings.Contains(hint, "root=UUID") || strings.Contains(hint, "no-boot") {
+		t.Errorf("got %v, hint %q", err, hint)
+	}
+}
 
 func TestSuperfluous(t *testing.T) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)

@@ -122,10 +122,10 @@ func prune(ctx context.Context, s *store.Store, opt Options, done *Pruned) error
 			return err
 		}
 		if done.Boot, err = leaveMenu(s, opt, done.States); err != nil {
-			return err
+			return inRemoval(err)
 		}
 	} else if done.Boot, err = leaveMenu(s, opt, nil); err != nil {
-		return err // what a cut left out of the menu, or in it, is put right all the same
+		return inRemoval(err) // what a cut left out of the menu, or in it, is put right all the same
 	}
 	return done.fate(sweep(ctx, s, named, done), len(offered) > 0)
 }
@@ -155,6 +155,23 @@ func joinIDs(ids []state.ID) string {
 		names = append(names, id.String())
 	}
 	return strings.Join(names, ", ")
+}
+
+// hintedError is an error with another way out than its own.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Unwrap() error { return e.error }
+func (e hintedError) Hint() string  { return e.hint }
+
+// inRemoval leaves --no-boot out of the advice: a removal needs the menu.
+func inRemoval(err error) error {
+	if root, ok := errors.AsType[*RootError](err); ok {
+		return hintedError{err, root.write()}
+	}
+	return err
 }
 
 // fate says what a failure of the sweep means: once anything is gone, that this

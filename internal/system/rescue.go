@@ -1,9 +1,14 @@
 package system
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"moss/bootloader"
+	"moss/initramfs/image"
 )
 
 // rescueWord makes early boot start a shell instead of a state.
@@ -34,4 +39,38 @@ func rescueKernel(states []bootloader.State, booted uint64) *bootloader.Kernel {
 	})
 	k.Cmdline = line.with(rescueWord)
 	return &k
+}
+
+// withShell is the kernel, or nil where none of its initrds brings a shell: the
+// entry would then say that it has none and start the machine anew, for ever.
+func withShell(k *bootloader.Kernel, warn func(string)) *bootloader.Kernel {
+	if k == nil {
+		return nil
+	}
+	why := ""
+	for _, initrd := range k.Initrds {
+		has, err := bringsShell(initrd)
+		if has {
+			return k
+		}
+		if err != nil {
+			why = fmt.Sprintf(" that could be found (%s: %v)", initrd, err)
+		}
+	}
+	warn(fmt.Sprintf("no rescue entry: no initrd of kernel %s has a shell%s; build it with moss-boot initramfs build --rescue", k.Version, why))
+	return nil
+}
+
+// bringsShell looks for what early boot starts as a shell.
+func bringsShell(initrd string) (bool, error) {
+	file, err := os.Open(initrd)
+	if err != nil {
+		return false, err
+	}
+	entries, err := image.List(file)
+	found := slices.ContainsFunc(entries, func(e image.Entry) bool {
+		name := strings.TrimPrefix(strings.TrimLeft(e.Name, "./"), "usr/")
+		return name == "bin/sh" || name == "bin/busybox"
+	})
+	return found, errors.Join(err, file.Close())
 }

@@ -38,7 +38,11 @@ func (e *RootError) Unwrap() error { return store.ErrRefused }
 
 // Hint says where it belongs.
 func (e *RootError) Hint() string {
-	return fmt.Sprintf("write root=UUID=... rw into %s, or use --no-boot", filepath.Join(e.Root, "etc/kernel/cmdline.d/10-root.cmdline"))
+	return e.write() + ", or use --no-boot"
+}
+
+func (e *RootError) write() string {
+	return "write root=UUID=... rw into " + filepath.Join(e.Root, "etc/kernel/cmdline.d/10-root.cmdline")
 }
 
 // withRoot puts in front of the snippets' parameters where the root is. A snippet

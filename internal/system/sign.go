@@ -9,12 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 
-	"moss/bootloader"
 	"moss/bootloader/sign"
-	"moss/internal/atomicfile"
 	"moss/internal/fault"
 	"moss/store"
 )
@@ -27,14 +24,21 @@ func signedDir(root string) string { return filepath.Join(root, store.Home, "boo
 // are keys, and one image where that was asked for.
 type signer struct {
 	root string
-	// write is false for a plan: then nothing is made, and what is not there yet
-	// is described by what it would be made of.
-	write bool
-	must  bool // what cannot be signed is an error
-	keys  *sign.Keys
-	warn  func(string)
-	done  map[fileID]string // what became of files
-	sums  map[fileID]string
+	// write is false for a plan: what is not there yet is then made without a
+	// name, to be looked at until close.
+	write    bool
+	how      Sign
+	firmware sign.Firmware
+	keys     *sign.Keys // the certificates; nil signs nothing
+	secret   *sign.Keys // with the key, once something had to be signed
+	boot     []string   // kernels on $BOOT
+	warn     func(string)
+	done     map[fileID]string // what became of files
+	sums     map[fileID]string
+	// pending would be signed by who may read the key, and are described as they
+	// are before.
+	pending map[string]bool
+	open    []int // descriptors of what a plan has made
 }
 
 // fileID is a file as it is now. States share files by hard link.
@@ -59,9 +63,15 @@ func (e *SignError) Unwrap() []error { return []error{e.Err, store.ErrRefused} }
 func (e *SignError) Hint() string { return e.Advice }
 
 // newSigner finds the keys of a root. Without any it signs nothing, unless must
-// be: then it is an error.
+// be: then it is an error. The secret one is not read before something has to be
+// signed: what is there already needs none.
 func newSigner(root string, how Sign, write bool, warn func(string)) (*signer, error) {
-	s := &signer{root: root, write: write, must: how == SignYes, warn: warn, done: map[fileID]string{}, sums: map[fileID]string{}}
+	return newSignerFor(sign.Firmware{}, root, how, write, warn)
+}
+
+func newSignerFor(firmware sign.Firmware, root string, how Sign, write bool, warn func(string)) (*signer, error) {
+	s := &signer{root: root, write: write, how: how, firmware: firmware, warn: warn,
+		done: map[fileID]string{}, sums: map[fileID]string{}, pending: map[string]bool{}}
 	if how == SignNo {
 		return s, nil
 	}
@@ -70,24 +80,46 @@ func newSigner(root string, how Sign, write bool, warn func(string)) (*signer, e
 		return s, nil
 	}
 	if err == nil {
-		s.keys, err = s.load(dir)
+		s.keys, err = sign.LoadCerts(dir)
 	}
 	if errors.Is(err, fs.ErrPermission) && !write {
 		warn("the Secure Boot keys cannot be read: files are described as they are before they are signed")
 		return s, nil
 	}
 	if err != nil {
-		return nil, &SignError{"sign boot files", err, "make keys with moss-boot keys create, or write sign: no into " + filepath.Join(root, "etc/moss", configFile)}
+		return nil, s.refusal(err)
 	}
 	return s, nil
 }
 
-// load reads no secret where nothing will be signed.
-func (s *signer) load(dir string) (*sign.Keys, error) {
-	if s.write {
-		return sign.LoadSigner(dir)
+func (s *signer) enforced() bool { return s.firmware.SecureBoot == "on" }
+
+func (s *signer) config() string { return filepath.Join(s.root, "etc/moss", configFile) }
+
+// refusal says what to do where the keys are not as they should be. New keys and
+// unsigned files are no way out where the firmware asks for the old ones.
+func (s *signer) refusal(err error) error {
+	advice := "put the Secure Boot keys back into " + filepath.Join(s.root, sign.Home)
+	if errors.Is(err, sign.ErrNoKeys) && !s.enforced() {
+		advice = "make keys with moss-boot keys create"
 	}
-	return sign.LoadCerts(dir)
+	if !s.enforced() {
+		advice += ", or write sign: no into " + s.config()
+	}
+	return &SignError{"sign boot files", err, advice}
+}
+
+// signing are the keys with the secret one.
+func (s *signer) signing() (*sign.Keys, error) {
+	if s.secret != nil {
+		return s.secret, nil
+	}
+	k, err := sign.LoadSigner(s.keys.Dir)
+	if err != nil {
+		return nil, s.refusal(err)
+	}
+	s.secret = k
+	return k, nil
 }
 
 // image returns the path of a file with our signature: the file itself if it has
@@ -112,7 +144,7 @@ func (s *signer) signed(path string, id fileID) (string, error) {
 	switch err := sign.Verify(path, s.keys.ByDB()); {
 	case err == nil:
 		return path, nil
-	case errors.Is(err, sign.ErrFormat) && !s.must:
+	case errors.Is(err, sign.ErrFormat) && s.how != SignYes:
 		s.warn(fmt.Sprintf("%v: it goes to $BOOT unsigned, and Secure Boot will not start it", err))
 		return path, nil
 	case errors.Is(err, sign.ErrFormat):
@@ -129,7 +161,11 @@ func (s *signer) signed(path string, id fileID) (string, error) {
 		return out, nil
 	}
 	if !s.write {
-		return path, nil
+		return s.preview(path)
+	}
+	k, err := s.signing()
+	if err != nil {
+		return "", err
 	}
 	if err := s.folder(); err != nil {
 		return "", err
@@ -137,7 +173,7 @@ func (s *signer) signed(path string, id fileID) (string, error) {
 	if err := fault.Point("sign/image"); err != nil {
 		return "", err
 	}
-	return out, s.keys.Sign(path, out)
+	return out, k.Sign(path, out)
 }
 
 // place is the name of what becomes of content with this hash: another key, or
@@ -150,7 +186,11 @@ func (s *signer) place(sum string) string {
 	return filepath.Join(signedDir(s.root), sum+"-"+by+".efi")
 }
 
-func (s *signer) folder() error { return os.MkdirAll(signedDir(s.root), 0o755) }
+// folder is root's alone: an image holds initrds, and those can hold secrets.
+func (s *signer) folder() error {
+	dir := signedDir(s.root)
+	return errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700))
+}
 
 func identify(path string) (fileID, error) {
 	info, err := os.Stat(path)
@@ -169,6 +209,15 @@ func (s *signer) sum(path string, id fileID) (string, error) {
 	if s.sums[id] != "" {
 		return s.sums[id], nil
 	}
+	sum, err := sumFile(path)
+	if err != nil {
+		return "", err
+	}
+	s.sums[id] = sum
+	return sum, nil
+}
+
+func sumFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -178,106 +227,5 @@ func (s *signer) sum(path string, id fileID) (string, error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", fmt.Errorf("hash %s: %w", path, err)
 	}
-	s.sums[id] = hex.EncodeToString(hash.Sum(nil))
-	return s.sums[id], nil
-}
-
-// finishKernel is a kernel as it goes to $BOOT, with its image signed.
-func (s *signer) finishKernel(k bootloader.Kernel) (bootloader.Kernel, error) {
-	var err error
-	k.Image, err = s.image(k.Image)
-	return k, err
-}
-
-// finishMenu finishes all kernels of a menu, and of the states that the menu
-// shows makes one image each if unified is set. usr is the tree of a state.
-func (s *signer) finishMenu(w bootloader.Want, unified bool, usr func(id uint64) string) (bootloader.Want, error) {
-	w.States = slices.Clone(w.States)
-	for i := range w.States {
-		one := &w.States[i]
-		finish := func(k bootloader.Kernel) (bootloader.Kernel, error) { return s.finishKernel(k) }
-		if unified && shows(w, *one) {
-			finish = func(k bootloader.Kernel) (bootloader.Kernel, error) { return s.unify(k, usr(one.ID)) }
-		}
-		one.Kernels = slices.Clone(one.Kernels)
-		for j := range one.Kernels {
-			var err error
-			if one.Kernels[j], err = finish(one.Kernels[j]); err != nil {
-				return w, fmt.Errorf("prepare kernel %s of state %d: %w", one.Kernels[j].Version, one.ID, err)
-			}
-		}
-	}
-	if w.Rescue == nil {
-		return w, nil
-	}
-	k, err := s.finishKernel(*w.Rescue)
-	if err != nil {
-		return w, fmt.Errorf("prepare kernel of the rescue entry: %w", err)
-	}
-	w.Rescue = &k
-	return w, nil
-}
-
-// shows says whether a state may be in the menu. An image of tens of megabytes
-// is not made for the others.
-func shows(w bootloader.Want, s bootloader.State) bool {
-	if s.Pinned || slices.Contains([]uint64{w.Active, w.Booted, w.Default, w.Good}, s.ID) {
-		return true
-	}
-	keep, newer := w.Keep, 0
-	if keep <= 0 {
-		keep = bootloader.DefaultKeep
-	}
-	for _, other := range w.States {
-		if other.ID > s.ID && len(other.Kernels) > 0 {
-			newer++
-		}
-	}
-	return newer < keep
-}
-
-// sweepSigned removes what was signed and no menu needs any more; keep has the
-// images of the menu. It also removes what an interrupted writer has left: the
-// caller holds the root's lock.
-func sweepSigned(root string, keep []string) error {
-	dir := signedDir(root)
-	rows, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("sweep signed images: %w", err)
-	}
-	gone := 0
-	for _, row := range rows {
-		path := filepath.Join(dir, row.Name())
-		if slices.Contains(keep, path) || !row.Type().IsRegular() {
-			continue
-		}
-		if err := fault.Point("sign/sweep"); err != nil {
-			return err
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("sweep signed images: %w", err)
-		}
-		gone++
-	}
-	if gone == 0 {
-		return nil
-	}
-	return atomicfile.SyncDir(dir)
-}
-
-// imagesOf lists the images of a menu, for sweepSigned.
-func imagesOf(w bootloader.Want) []string {
-	var images []string
-	for _, one := range w.States {
-		for _, k := range one.Kernels {
-			images = append(images, k.Image)
-		}
-	}
-	if w.Rescue != nil {
-		images = append(images, w.Rescue.Image)
-	}
-	return images
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }

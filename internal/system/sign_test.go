@@ -89,8 +89,9 @@ func TestSignedImages(t *testing.T) {
 	root, k := withKeys(t)
 	kernel := filepath.Join(root, "usr/kernel")
 	plan, _ := testSigner(t, root, SignAuto, false)
-	if got := mustImage(t, plan, kernel); got != kernel {
-		t.Errorf("a plan gives %s, want the file itself", got)
+	planned, err := os.ReadFile(mustImage(t, plan, kernel))
+	if err != nil {
+		t.Fatal(err)
 	}
 	if _, err := os.Stat(signedDir(root)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a plan has made something: %v", err)
@@ -99,6 +100,12 @@ func TestSignedImages(t *testing.T) {
 	signed := mustImage(t, s, kernel)
 	if filepath.Dir(signed) != signedDir(root) || sign.Verify(signed, k.ByDB()) != nil || len(*warned) > 0 {
 		t.Fatalf("got %s: %v, warned %v", signed, sign.Verify(signed, k.ByDB()), *warned)
+	}
+	if text := testutil.Read(t, signed); text != string(planned) {
+		t.Error("the plan was made with another file")
+	}
+	if err := plan.close(); err != nil {
+		t.Error(err)
 	}
 	before := stat(t, signed)
 	copied := filepath.Join(root, "usr/copied")
@@ -149,8 +156,54 @@ func TestSignOrNot(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "var/lib/sbctl/keys/db/db.key"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newSigner(root, SignAuto, true, nil); ExitCode(err) != exitRefused {
-		t.Errorf("a key that cannot be used: got %v", err)
+	s, _ = testSigner(t, root, SignAuto, true)
+	if _, err := s.image(kernel); ExitCode(err) != exitRefused || !strings.Contains(ui.Hint(err), "put the Secure Boot keys back") || !strings.Contains(ui.Hint(err), "sign: no") {
+		t.Errorf("a key that cannot be used: got %v, %q", err, ui.Hint(err))
+	}
+	s, err := newSignerFor(sign.Firmware{SecureBoot: "on"}, root, SignAuto, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.image(kernel); ExitCode(err) != exitRefused || strings.Contains(ui.Hint(err), "sign: no") {
+		t.Errorf("with Secure Boot on: got %v, %q", err, ui.Hint(err))
+	}
+}
+
+// TestKeyThatIsAway: what is signed already needs no key.
+func TestKeyThatIsAway(t *testing.T) {
+	root, _ := withKeys(t)
+	kernel := filepath.Join(root, "usr/kernel")
+	s, _ := testSigner(t, root, SignAuto, true)
+	signed := mustImage(t, s, kernel)
+	if err := os.Remove(filepath.Join(root, sign.Home, "keys/db/db.key")); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = testSigner(t, root, SignYes, true)
+	if got := mustImage(t, s, kernel); got != signed {
+		t.Errorf("got %s, want %s", got, signed)
+	}
+	_, err := s.image(filepath.Join(root, "usr/lib/systemd/boot/efi/linuxx64.efi.stub"))
+	if ExitCode(err) != exitRefused || strings.Count(err.Error(), "no such file") != 1 {
+		t.Errorf("what has to be signed: got %v", err)
+	}
+}
+
+// TestSignedIsRootsAlone: an image holds an initrd that only root may read. What an
+// older release left open is closed.
+func TestSignedIsRootsAlone(t *testing.T) {
+	root, _ := withKeys(t)
+	if err := os.MkdirAll(signedDir(root), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range []Sign{SignAuto, SignNo} {
+		s, _ := testSigner(t, root, how, true)
+		k, err := s.unify(plainKernel(root, "moss.fstx=1"), filepath.Join(root, "usr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file, dir := stat(t, k.Image).Mode().Perm(), stat(t, signedDir(root)).Mode().Perm(); file != 0o600 || dir != 0o700 {
+			t.Errorf("sign %s: got the modes %v and %v of the folder", how, file, dir)
+		}
 	}
 }
 
@@ -216,6 +269,13 @@ func TestSweepSigned(t *testing.T) {
 	testutil.Tree{".moss/boot/signed/a-1.efi": "a", ".moss/boot/signed/b-1.efi": "b", ".moss/boot/signed/.c-1.efi.tmp-7": "half", ".moss/boot/signed/dir/": ""}.Create(t, root)
 	w := bootloader.Want{States: []bootloader.State{{Kernels: []bootloader.Kernel{{Image: filepath.Join(signedDir(root), "a-1.efi")}}}},
 		Rescue: &bootloader.Kernel{Image: "/elsewhere/vmlinuz"}}
+	const loader = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+	testutil.Tree{loader: "loader"}.Create(t, root)
+	sum, err := sumFile(filepath.Join(root, loader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testutil.Tree{".moss/boot/signed/" + sum + "-1.efi": "signed loader"}.Create(t, root)
 	if err := sweepSigned(root, imagesOf(w)); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +284,7 @@ func TestSweepSigned(t *testing.T) {
 	for _, row := range rows {
 		names = append(names, row.Name())
 	}
-	if err != nil || !slices.Equal(names, []string{"a-1.efi", "dir"}) {
+	if err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values([]string{"a-1.efi", "dir", sum + "-1.efi"}))) {
 		t.Errorf("got %v, %v left", names, err)
 	}
 }
@@ -238,8 +298,16 @@ func TestUnify(t *testing.T) {
 	root, k := withKeys(t)
 	usr := filepath.Join(root, "usr")
 	plan, warned := testSigner(t, root, SignAuto, false)
-	if got, err := plan.unify(plainKernel(root, "moss.fstx=1"), usr); err != nil || len(got.Initrds) != 1 || len(*warned) != 1 {
-		t.Errorf("a plan gives %v, %v, warned %v", got, err, *warned)
+	planned, err := plan.unify(plainKernel(root, "root=UUID=1", `x="a b"`, "moss.fstx=1"), usr)
+	if err != nil || len(planned.Initrds) != 0 || len(*warned) != 0 {
+		t.Fatalf("a plan gives %v, %v, warned %v", planned, err, *warned)
+	}
+	coming := testutil.Read(t, planned.Image)
+	if err := plan.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(signedDir(root)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a plan has made something: %v", err)
 	}
 	s, _ := testSigner(t, root, SignAuto, true)
 	one, err := s.unify(plainKernel(root, "root=UUID=1", `x="a b"`, "moss.fstx=1"), usr)
@@ -250,6 +318,9 @@ func TestUnify(t *testing.T) {
 		t.Errorf("got %v: %v", one, sign.Verify(one.Image, k.ByDB()))
 	}
 	text := testutil.Read(t, one.Image)
+	if text != coming {
+		t.Error("the plan was made with another image")
+	}
 	for _, part := range []string{`root=UUID=1 x="a b" moss.fstx=1`, "ID=testos\n", "6.1.0-1-test", "initrd"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the image does not hold %q", part)
@@ -323,7 +394,7 @@ func TestFinishMenu(t *testing.T) {
 	if !slices.Equal(unified, []uint64{1, 2, 4, 5}) || len(images) != 5 {
 		t.Errorf("got images of the states %v, %d files; want 1 (booted), 2 (pinned), 4 and 5 (newest), and one signed kernel", unified, len(images))
 	}
-	if sign.Verify(done.Rescue.Image, k.ByDB()) != nil || len(done.Rescue.Cmdline) != 1 {
+	if sign.Verify(done.Rescue.Image, k.ByDB()) != nil || len(done.Rescue.Cmdline)+len(done.Rescue.Initrds) != 0 {
 		t.Errorf("rescue: got %v", done.Rescue)
 	}
 	if w.States[0].Kernels[0].Image != filepath.Join(root, "usr/kernel") || rescue.Image != w.Rescue.Image {

@@ -28,6 +28,7 @@ type StateInfo struct {
 	Packages   []string  `json:"packages"`
 	Kernels    []string  `json:"kernels"`
 	SizeUnique int64     `json:"size_unique"` // bytes of contents that no other state's packages have
+	good       bool      // the last one that is known to work
 }
 
 // States describes every state of a root, oldest first. It takes no lock. Whether
@@ -105,12 +106,12 @@ func describeRows(s *store.Store, opt Options, rows []state.State) ([]StateInfo,
 	if err != nil && !errors.Is(err, activate.ErrUnsealed) {
 		return nil, err
 	}
-	booted, menu := bootedState(opt.Root, live), menuChoices(s, opt, rows)
+	booted, menu, good := bootedState(opt.Root, live), menuChoices(s, opt, rows), lastGood(opt.Root, rows)
 	var all []StateInfo
 	for _, row := range rows {
 		info := StateInfo{ID: row.ID, Created: row.Created, Summary: row.Summary, Comment: row.Comment, Pinned: row.Pinned,
 			Active: row.ID == live, Booted: row.ID == booted, Default: row.ID == menu.byDefault, OneShot: row.ID == menu.oneShot,
-			Failed: refusal(opt.Root, row.ID, booted), Packages: make([]string, 0, len(row.Selections))}
+			Failed: refusal(opt.Root, row.ID, booted), Packages: make([]string, 0, len(row.Selections)), good: row.ID == good}
 		for _, sel := range row.Selections {
 			info.Packages = append(info.Packages, names[sel.Package])
 		}

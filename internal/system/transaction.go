@@ -47,6 +47,7 @@ type Options struct {
 	planning    bool      // $BOOT is only looked at
 	keepDefault bool      // leave the menu's default as it is
 	take        bool      // Default was chosen by a person: whoever else named one gives way
+	chosen      state.ID  // what is held against this one does not count
 	held        *esp.Boot // $BOOT, when it is open for all steps
 }
 

@@ -33,10 +33,16 @@ func (s *signer) unify(k bootloader.Kernel, usr string) (bootloader.Kernel, erro
 	out := s.place(sum)
 	if !s.ready(out) {
 		if !s.write {
-			s.warn("the image of kernel " + k.Version + " is not made yet: it is described by its parts")
-			return s.finishKernel(k)
-		}
-		if err := s.build(out, in); err != nil {
+			path, ok, err := s.previewUKI(in)
+			if err != nil {
+				return k, err
+			}
+			if !ok {
+				s.warn("the image of kernel " + k.Version + " is not made yet: it is described by its parts")
+				return s.finishKernel(k)
+			}
+			out = path
+		} else if err := s.build(out, in); err != nil {
 			return k, err
 		}
 	}
@@ -55,6 +61,13 @@ func (s *signer) ready(out string) bool {
 // build writes the image beside its place first if it has to be signed: what is
 // at the place is finished.
 func (s *signer) build(out string, in sign.Image) error {
+	var k *sign.Keys
+	var err error
+	if s.keys != nil {
+		if k, err = s.signing(); err != nil {
+			return err
+		}
+	}
 	if err := s.folder(); err != nil {
 		return err
 	}
@@ -65,12 +78,12 @@ func (s *signer) build(out string, in sign.Image) error {
 		return sign.WriteUKI(out, in)
 	}
 	plain := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".tmp-plain")
-	err := sign.WriteUKI(plain, in)
+	err = sign.WriteUKI(plain, in)
 	if err == nil {
 		err = fault.Point("sign/unified")
 	}
 	if err == nil {
-		err = s.keys.Sign(plain, out)
+		err = k.Sign(plain, out)
 	}
 	if gone := os.Remove(plain); !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, gone)

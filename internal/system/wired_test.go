@@ -172,7 +172,9 @@ func TestConfigurationReachesTheMenu(t *testing.T) {
 	t.Parallel()
 	root := newRoot(t)
 	testutil.Tree{"etc/moss/moss.yaml": "menu: 1\ntries: 4\nrescue: yes\n"}.Create(t, root)
-	install(t, options(root), base())
+	first := base()
+	first.Files["lib/kernel/"+testutil.Kernel+"/50-moss.initrd"] = string(rescueInitrd(t))
+	install(t, options(root), first)
 	for _, name := range []string{"a", "b", "c"} {
 		install(t, options(root), appStone(name))
 	}

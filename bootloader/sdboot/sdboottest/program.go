@@ -26,7 +26,7 @@ func Program(machine uint16, text string, signed bool) string {
 	head := make([]byte, dos)
 	copy(head, "MZ")
 	head[0x3c] = dos
-	optional := pe.OptionalHeader64{Magic: 0x20b, Subsystem: pe.IMAGE_SUBSYSTEM_EFI_APPLICATION, NumberOfRvaAndSizes: 16}
+	optional := pe.OptionalHeader64{Magic: 0x20b, SizeOfHeaders: start, Subsystem: pe.IMAGE_SUBSYSTEM_EFI_APPLICATION, NumberOfRvaAndSizes: 16}
 	tail := ""
 	if signed {
 		tail = "a-cert.."
