@@ -52,7 +52,7 @@ func (f Found) fits(w Want) error {
 		return err
 	}
 	if f.Layout != "" && f.Layout != layout {
-		return fmt.Errorf("use %s: %s says that its entries are of another kind: %q", f.Entries, f.Marker, f.Layout)
+		return &LayoutError{Entries: f.Entries, Marker: f.Marker, Layout: f.Layout}
 	}
 	if f.Token != w.Token {
 		return fmt.Errorf("plan menu of %q: $BOOT was scanned for %q", w.Token, f.Token)

@@ -137,3 +137,16 @@ func (e *ReadOnlyError) Error() string {
 func (e *ReadOnlyError) Hint() string {
 	return "the kernel does that to a damaged FAT: unmount it, run fsck.fat, mount it again"
 }
+
+// LayoutError says that the folder of entries belongs to a loader of another
+// kind, by its entries.srel.
+type LayoutError struct{ Entries, Marker, Layout string }
+
+func (e *LayoutError) Error() string {
+	return fmt.Sprintf("use %s: %s says that its entries are of another kind: %q", e.Entries, e.Marker, e.Layout)
+}
+
+// Hint is what to do about it.
+func (e *LayoutError) Hint() string {
+	return fmt.Sprintf("give systemd-boot a partition of its own with --esp DIR, or, if nothing else reads that folder, write %q into %s", layout, e.Marker)
+}

@@ -94,7 +94,7 @@ func (s *signer) build(out string, in sign.Image) error {
 func (s *signer) parts(k bootloader.Kernel, usr string) (sign.Image, error) {
 	arch, err := sign.Arch(k.Image)
 	if err != nil {
-		return sign.Image{}, &SignError{"make one image of kernel " + k.Version, err, "write uki: no into moss.yaml"}
+		return sign.Image{}, &SignError{"make one image of kernel " + k.Version, err, "leave out --uki, or write uki: no into moss.yaml"}
 	}
 	stub, err := s.stub(usr, arch)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *signer) stub(usr, arch string) (string, error) {
 		}
 	}
 	return "", &SignError{"make one image of kernel and initrds", fmt.Errorf("no stub: %w: usr/%s", fs.ErrNotExist, name),
-		"install the package that has it (systemd-boot), or write uki: no into moss.yaml"}
+		"install the package that has it (systemd-boot), or leave out --uki and write uki: no into moss.yaml"}
 }
 
 // sumParts is a hash of all that an image is made of. Each part goes in by its
