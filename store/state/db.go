@@ -10,7 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite": SQLite without cgo
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite" // also registers the driver "sqlite": SQLite without cgo
 
 	"moss/store/activate"
 )
@@ -90,9 +91,19 @@ func (db *DB) update(work func(*sql.Tx) error) error {
 		return err
 	}
 	if err := work(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return errors.Join(noSpace(err), tx.Rollback())
 	}
-	return tx.Commit()
+	return noSpace(tx.Commit())
+}
+
+// noSpace gives SQLITE_FULL (sqlite.org/rescode.html) the name that all other
+// writers have for it.
+func noSpace(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == 13 {
+		return unix.ENOSPC
+	}
+	return err
 }
 
 // query collects one value a row.
