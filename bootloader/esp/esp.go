@@ -140,10 +140,14 @@ func (s *search) boot() (Boot, error) {
 	if s.Explicit != "" {
 		return s.given()
 	}
-	if s.bios() {
-		return s.plain()
-	}
 	spots := s.usable(s.mounted())
+	if s.bios() {
+		// An ESP that somebody mounted is for the next start by UEFI: a machine
+		// whose kernel came another way this time.
+		if boot, err := s.plain(); err == nil || len(spots) == 0 {
+			return boot, err
+		}
+	}
 	system, err := s.system(spots)
 	if err != nil {
 		return Boot{}, err
