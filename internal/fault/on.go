@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Point acts when MOSS_FAULT is "name:kind". Kinds: error (returns one), panic,
+// Point acts when MOSS_FAULT is "name:kind". Kinds: error (returns one), one of the
+// system's by its name (EXDEV, EROFS ...: what a disk or the kernel may say), panic,
 // kill (SIGKILL to the own process, as the kernel's OOM killer would), hang
 // (says so on the console and never returns, so that a harness can cut the
 // power exactly here).
@@ -28,6 +29,11 @@ func Point(name string) error {
 		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
 	case "hang":
 		hang(name)
+	}
+	for errno := unix.Errno(1); errno < 256; errno++ {
+		if unix.ErrnoName(errno) == kind {
+			return fmt.Errorf("fault at %s: %w", name, errno)
+		}
 	}
 	return fmt.Errorf("fault at %s: unknown kind %q", name, kind)
 }

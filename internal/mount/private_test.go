@@ -1,10 +1,8 @@
 package mount_test
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,58 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/mount"
+	"moss/internal/testutil"
 )
-
-// privately runs a test again in a mount namespace of its own; in there it
-// returns true.
-func privately(t *testing.T) bool {
-	t.Helper()
-	const inside = "MOSS_TEST_PRIVATE"
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	if os.Getuid() != 0 {
-		t.Skip("mounting a file system needs root")
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"=1", "TMPDIR="+t.TempDir())
-	cmd.SysProcAttr = &unix.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	} else if bytes.Contains(out, []byte("--- SKIP")) {
-		t.Skipf("%s", out)
-	}
-	return false
-}
-
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skipf("%s is not installed (Debian: e2fsprogs, mount)", name)
-	} else if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // loop is an ext4 on a loop device.
 func loop(t *testing.T, options ...string) string {
 	t.Helper()
-	memory := t.TempDir() // every sync would wait for the disk of the machine
-	if err := unix.Mount("moss-test", memory, "tmpfs", 0, "size=8m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { run(t, "umount", memory) })
-	image := filepath.Join(memory, "image")
+	image := filepath.Join(testutil.Memory(t, "8m"), "image")
 	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mkfs.ext4", "-q", image)
-	node := run(t, "losetup", append(options, "--find", "--show", image)...)
-	t.Cleanup(func() { run(t, "losetup", "--detach", node) })
-	return node
+	testutil.Run(t, "mkfs.ext4", "-q", image)
+	return testutil.Loop(t, image, options...)
 }
 
 func flags(t *testing.T, dir string) int64 {
@@ -76,7 +34,7 @@ func flags(t *testing.T, dir string) int64 {
 }
 
 func TestPrivate(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	const safe = unix.ST_NOSUID | unix.ST_NODEV | unix.ST_NOEXEC
@@ -107,7 +65,7 @@ func TestPrivate(t *testing.T) {
 }
 
 func TestReadOnlyBecomesWritable(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	node := loop(t)
@@ -132,7 +90,7 @@ func TestReadOnlyBecomesWritable(t *testing.T) {
 }
 
 func TestUnmount(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	dir := t.TempDir()

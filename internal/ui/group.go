@@ -7,8 +7,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// NeedsVerb is what a verb does that only has verbs below it: it says which.
-func NeedsVerb(cmd *cobra.Command, _ []string) error {
+// Group is a verb that only has verbs below it.
+func Group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: Arguments(cobra.NoArgs), RunE: needsVerb}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// needsVerb says which.
+func needsVerb(cmd *cobra.Command, _ []string) error {
 	var names []string
 	for _, child := range cmd.Commands() {
 		if child.IsAvailableCommand() && child.Name() != "help" {

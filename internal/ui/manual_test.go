@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/internal/ui"
 )
 
@@ -85,10 +86,7 @@ func TestManualPage(t *testing.T) {
 
 // TestManualPagesAreClean has groff complain about what it does not understand.
 func TestManualPagesAreClean(t *testing.T) {
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("groff is not installed, the pages were not read by it")
-	}
+	groff := need.Program(t, "groff")
 	for name, page := range (ui.Manual{Day: "2026-11-22", Files: [][2]string{{"a", "b"}}}).Pages(nasty()) {
 		cmd := exec.CommandContext(t.Context(), groff, "-man", "-Tutf8", "-ww", "-b", "-z")
 		cmd.Stdin = bytes.NewReader(page)

@@ -4,38 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"moss/internal/testutil"
 	"moss/internal/ui"
 )
-
-// terminal is a pseudo terminal of the given width: the side a person sits at
-// and the side a program sees.
-func terminal(t *testing.T, width uint16) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminals here, what only a terminal sees was not tested: %v", err)
-	}
-	t.Cleanup(func() { person.Close() })
-	fd := int(person.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err = errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0), unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Col: width, Row: 24})); err != nil {
-		t.Fatal(err)
-	}
-	if program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Skipf("the pseudo terminal cannot be opened, what only a terminal sees was not tested: %v", err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return person, program
-}
 
 // settings runs a verb with these flags and gives what it read.
 func settings(t *testing.T, out *os.File, args ...string) (ui.Settings, error) {
@@ -57,7 +35,7 @@ func settings(t *testing.T, out *os.File, args ...string) (ui.Settings, error) {
 }
 
 func TestColor(t *testing.T) {
-	_, tty := terminal(t, 77)
+	_, tty := testutil.Terminal(t, 77)
 	for _, c := range []struct {
 		args          string
 		noColor, term string
@@ -92,7 +70,7 @@ func TestColor(t *testing.T) {
 }
 
 func TestWidthIsTheTerminals(t *testing.T) {
-	_, tty := terminal(t, 77)
+	_, tty := testutil.Terminal(t, 77)
 	s, err := settings(t, tty)
 	if err != nil || s.Out.(ui.Screen).Width != 77 {
 		t.Errorf("got %+v, %v, want width 77", s.Out, err)
@@ -118,7 +96,7 @@ func TestFlagsThatTakeOneOfAFewWords(t *testing.T) {
 
 func TestConfirm(t *testing.T) {
 	for answer, want := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "\n": false, "yup\n": false, "\x04": false} {
-		person, tty := terminal(t, 80)
+		person, tty := testutil.Terminal(t, 80)
 		s, err := settings(t, tty)
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +115,7 @@ func TestConfirm(t *testing.T) {
 }
 
 func TestConfirmAsksNobody(t *testing.T) {
-	_, tty := terminal(t, 80)
+	_, tty := testutil.Terminal(t, 80)
 	for name, s := range map[string]ui.Settings{
 		"--yes":      {Yes: true, In: tty, Err: tty},
 		"--json":     {JSON: true, In: tty, Err: tty},
@@ -151,7 +129,7 @@ func TestConfirmAsksNobody(t *testing.T) {
 }
 
 func TestConfirmInterrupted(t *testing.T) {
-	_, tty := terminal(t, 80)
+	_, tty := testutil.Terminal(t, 80)
 	ctx, cancel := context.WithCancel(t.Context())
 	root := ui.Root(&cobra.Command{Use: "prog"})
 	root.AddCommand(&cobra.Command{Use: "verb", RunE: func(cmd *cobra.Command, _ []string) error {

@@ -10,8 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"moss/internal/testutil"
 	"moss/internal/ui/progress"
 )
 
@@ -34,29 +33,10 @@ type terminal struct {
 func open(t *testing.T, width int) *terminal {
 	t.Helper()
 	t.Setenv("TERM", "linux")
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("this machine has no pseudo terminals: %v", err)
-	}
-	fd := int(master.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}); err != nil {
-		t.Fatal(err)
-	}
-	side, err := os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("/dev/pts is not mounted: %v", err)
-	}
+	master, side := testutil.Terminal(t, uint16(width))
 	term := &terminal{t: t, side: side, width: width, rows: []string{""}, seen: map[string]bool{}, pairs: map[string]bool{},
 		changed: make(chan struct{}, 1), end: make(chan struct{})}
 	go term.read(master)
-	t.Cleanup(func() { _ = master.Close() })
 	return term
 }
 
