@@ -50,10 +50,11 @@ func (f Found) stale(setting string) bool {
 	return f.means(setting) && !there
 }
 
-// agrees: a "default" of ours from before, or none, that does no harm yet.
+// agrees: a "default" of ours from before, or none, that does no harm yet. One
+// that names a state that fails would start it over and over.
 func (d *draft) agrees(current string) bool {
 	state, there := d.found.named(current)
-	return current == "" || there && state == d.want.first()
+	return current == "" || there && state == d.want.first() && !d.want.fails(state)
 }
 
 // first is the state that the order is to put first.

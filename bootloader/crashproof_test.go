@@ -18,6 +18,7 @@ import (
 	"moss/bootloader"
 	"moss/bootloader/bls"
 	"moss/bootloader/esp"
+	"moss/internal/testutil"
 )
 
 // proof is one change of a menu, cut after every call of it.
@@ -398,7 +399,7 @@ func prove(t *testing.T, property func(rt *rapid.T, p *proof) error) {
 		}
 	}
 	disks, different := 0, 0
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		p := newProof(t, rt)
 		defer p.close()
 		if err := property(rt, p); err != nil {

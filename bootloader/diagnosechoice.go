@@ -199,7 +199,7 @@ func (d *diagnosis) variables() {
 		d.warn("no-variables", "mount -t efivarfs efivarfs /sys/firmware/efi/efivars", "no EFI variables: the default and counting work, for the menu's order says it; set-oneshot, firmware entries and what the loader reports do not")
 	case d.m.BIOS && !v.Present:
 		d.warn("no-variables", "moss-boot set-default STATE", "started without UEFI: no EFI variables, so set-oneshot and boot counting do not work; set-default does")
-	case v.Selected != "" && d.m.Told != 0 && said != d.m.Told:
+	case v.Selected != "" && d.m.Told != 0 && said != d.m.Told && (d.m.FellBack == "" || said != d.m.Booted):
 		d.warn("variables-disagree", fmt.Sprintf("moss-boot bless good %d", d.m.Told), "the loader says that it started %s, and the kernel was told state %d: after kexec or a soft reboot the loader's word is old", v.Selected, d.m.Told)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"moss/bootloader"
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func releases() *rapid.Generator[string] {
@@ -17,7 +18,7 @@ func releases() *rapid.Generator[string] {
 
 // No pattern of one entry or state matches another.
 func TestPatternsMatchOnlyTheirOwn(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		id := rapid.SampledFrom([]uint64{1, 2, 10, 11, 101, 1<<64 - 1})
 		a, b := id.Draw(t, "a"), id.Draw(t, "b")
 		k, l := releases().Draw(t, "k"), releases().Draw(t, "l")
@@ -81,7 +82,7 @@ func TestTitle(t *testing.T) {
 }
 
 func TestEveryTitleCanBeWritten(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		s := bootloader.State{ID: 1, OSName: rapid.String().Draw(t, "name"), Summary: rapid.String().Draw(t, "summary"), Kernels: make([]bootloader.Kernel, 2)}
 		title := bootloader.Title(s, bootloader.Kernel{Version: rapid.String().Draw(t, "version")})
 		e := bls.Entry{File: "e.conf", Linux: "/l", Title: title}

@@ -15,12 +15,13 @@ const maxRounds = 4
 // arguments and touches nothing.
 //
 // When $BOOT cannot take everything, rubbish goes before the new files come, then
-// the entries that go anyway, then whole states' entries (Plan.Shrunk): those that
-// are known to fail first, then the oldest, only as many as needed, and never the
-// live, the booted, the default, the last good, the pinned, the newest one that
-// may work and the one that the next boot is to start. It fails with a SpaceError when even
-// that does not do, and with a ReadOnlyError when there is anything to do on a
-// read-only $BOOT. A menu that would be empty takes no entry away: an old entry
+// the entries that go anyway, then whole states' entries (Plan.Shrunk): all that are
+// known to fail first, then those that had none yet, then the oldest, only as many
+// as needed, and never the live, the booted, the default, the last good, the
+// pinned, the newest one that may work and the one that the next boot is to start.
+// So a plan that is made again on what it led to adds states at most. It fails with
+// a SpaceError when even that does not do, and with a ReadOnlyError when there is
+// anything to do on a read-only $BOOT. A menu that would be empty takes no entry away: an old entry
 // boots more often than none.
 func MakePlan(w Want, f Found) (Plan, error) {
 	if err := f.fits(w); err != nil {

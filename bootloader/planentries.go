@@ -16,7 +16,7 @@ import (
 // the old one or the new one: what is to be first goes before what is newer. What
 // is first now and no longer to be is in last, for after everything else.
 func (d *draft) compare() (writes, last []Step) {
-	var others []Step
+	var others, bad []Step
 	chosen := d.found.Usual().State
 	rest := d.found.Ours
 	for _, it := range d.items {
@@ -26,10 +26,14 @@ func (d *draft) compare() (writes, last []Step) {
 		same := like != nil && like.File == file && (bytes.Equal(like.Data, it.data) || d.lean && like.Entry.SortKey == it.entry.SortKey)
 		switch step := d.write(file, it.what, it.data); {
 		case same:
+		case strings.HasPrefix(it.entry.SortKey, firstKey) && it.bad:
+			bad = slices.Insert(bad, 0, step)
 		case strings.HasPrefix(it.entry.SortKey, firstKey):
 			writes = append(writes, step)
 		case it.state == chosen && slices.ContainsFunc(family, func(o Own) bool { return o.File == file && o.leads() }):
 			last = append(last, step)
+		case it.bad:
+			bad = append(bad, step)
 		default:
 			others = append(others, step)
 		}
@@ -52,7 +56,7 @@ func (d *draft) compare() (writes, last []Step) {
 	slices.SortStableFunc(d.drop, func(a, b Own) int {
 		return cmp.Or(boolean(a.State == chosen, b.State == chosen), bls.Compare(b.Entry, a.Entry))
 	})
-	return append(writes, others...), last
+	return slices.Concat(writes, others, bad), last
 }
 
 func (d *draft) write(file, what string, data []byte) Step {

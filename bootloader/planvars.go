@@ -81,7 +81,8 @@ func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 // all: a newer loader gets the same as a preference, and what would beat the
 // order goes. It gets none where somebody else has the say, which a preference
 // would take. What decides now does so to the last; what does not decide goes
-// first, or it might as soon as its entry is there again or another one is gone.
+// first, or it might as soon as its entry is there again or another one is gone,
+// and of two the one that the other one beats.
 //
 // LoaderEntryDefault is never written: it would start an entry that has no tries
 // left. What somebody else put into a variable stays unless a person chose ours.
@@ -91,19 +92,12 @@ func (w Want) variables(f, now Found) (first, last []Step) {
 		return nil, nil
 	}
 	free := func(value string) bool { return value == "" || f.means(value) || w.TakeDefault }
-	decides := f.Usual().Why
 	preferred := ""
 	if w.Default != 0 && v.prefers() && (w.TakeDefault || f.decides() || equalFold(v.Preferred, Pattern(w.Token, w.Default))) {
 		preferred = Pattern(w.Token, w.Default)
 	}
-	if v.Preferred != preferred && free(v.Preferred) {
-		if v.Preferred != "" && decides != bls.ByPreferred {
-			first = append(first, w.variable(now, string(bls.ByPreferred), v.Preferred, ""))
-		}
-		if preferred != "" || decides == bls.ByPreferred {
-			last = append(last, w.variable(now, string(bls.ByPreferred), v.Preferred, preferred))
-		}
-	}
+	goes := v.Preferred != preferred && free(v.Preferred)
+	decides := f.decisive(goes, free(v.Default), now.ConfigText)
 	if v.Default != "" && free(v.Default) {
 		step := w.variable(now, string(bls.ByDefault), v.Default, "")
 		if decides == bls.ByDefault {
@@ -112,10 +106,44 @@ func (w Want) variables(f, now Found) (first, last []Step) {
 			first = append(first, step)
 		}
 	}
+	if goes {
+		step := w.variable(now, string(bls.ByPreferred), v.Preferred, preferred)
+		switch chosen := preferred != "" && f.Usual().State == w.Default; {
+		case chosen:
+			first = append(first, step) // what says so now may name an entry that goes
+		case v.Preferred != "" && decides != bls.ByPreferred:
+			first = append(first, w.variable(now, string(bls.ByPreferred), v.Preferred, ""))
+			fallthrough
+		default:
+			if preferred != "" || decides == bls.ByPreferred {
+				// Before the other goes, or somebody else might decide in between.
+				last = slices.Insert(last, 0, step)
+			}
+		}
+	}
 	if now.stale(v.OneShot) {
 		first = append(first, w.variable(now, string(bls.ByOneShot), v.OneShot, ""))
 	}
 	return first, last
+}
+
+// decisive is what decides now, "" when the loader starts the same without the
+// variables that go, with loader.conf as it is and as it is to be: then the order
+// can decide from the first step on.
+func (f Found) decisive(preferred, fallback bool, config []byte) bls.Why {
+	usual := f.Usual()
+	if preferred {
+		f.Vars.Preferred = ""
+	}
+	if fallback {
+		f.Vars.Default = ""
+	}
+	before := f.Usual()
+	f.ConfigText = config
+	if before.File == usual.File && f.Usual().File == usual.File {
+		return ""
+	}
+	return usual.Why
 }
 
 // decides: what the loader starts now is said by us, be it by the order alone, or

@@ -16,6 +16,7 @@ import (
 	"moss/bootloader"
 	"moss/bootloader/bls"
 	"moss/bootloader/esp"
+	"moss/internal/testutil"
 )
 
 // world is a rig whose partition is made of random pieces.
@@ -229,7 +230,7 @@ func (w *world) genuine(found bootloader.Found, file string) bool {
 }
 
 func TestEverySyncKeepsThePromises(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		w.quick(w.drawWant("first"))
 		w.disturb()

@@ -16,7 +16,7 @@ func squeeze(w Want, f Found, items []item) (*draft, error) {
 			return d, nil
 		}
 	}
-	for _, s := range w.spares() {
+	for _, s := range w.spares(f) {
 		u.without = append(u.without, s.ID)
 		if d = draw(w, f, items, u); d.fits() {
 			return spare(d, items), nil
@@ -27,23 +27,38 @@ func squeeze(w Want, f Found, items []item) (*draft, error) {
 
 func (d *draft) fits() bool { return d.book.peak <= int64(d.found.Space.Free) }
 
-// spares are the states that may give way, those first that are known to fail,
-// then the oldest.
-func (w Want) spares() []State {
+// spares are the states that may give way, in that order: those that are known to
+// fail, then those that have no entry yet, then the oldest. Of those that work
+// none that is there goes for one that is not: what an entry takes is known only
+// once it is written (see ledger.name), so the next sync might find room for
+// another exchange, and the menu would not settle.
+func (w Want) spares(f Found) []State {
 	states := without(w.kept(), w.protects)
-	slices.SortFunc(states, func(a, b State) int { return cmp.Or(boolean(!a.Bad, !b.Bad), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(states, func(a, b State) int {
+		return cmp.Or(boolean(!a.Bad, !b.Bad), boolean(f.shows(a.ID), f.shows(b.ID)), cmp.Compare(a.ID, b.ID))
+	})
 	return states
+}
+
+// shows: the state has an entry.
+func (f Found) shows(id uint64) bool {
+	return slices.ContainsFunc(f.Ours, func(o Own) bool { return o.State == id })
 }
 
 // protects: these never give way. The newest is what the plan is for.
 func (w Want) protects(s State) bool { return s.Pinned || w.holds(s.ID) || s.ID == w.newest() }
 
 // spare takes states back into the menu, the last first, that gave way to no
-// purpose: they need nothing that others do not need too.
+// purpose: they need nothing that others do not need too. One that is known to
+// fail waits until all others are back, or it would have to go for one of them.
 func spare(d *draft, items []item) *draft {
+	works := func(id uint64) bool { return !d.want.fails(id) }
 	for _, id := range slices.Backward(d.without) {
 		u := d.urgency
 		u.without = without(u.without, func(other uint64) bool { return other == id })
+		if !works(id) && slices.ContainsFunc(u.without, works) {
+			break
+		}
 		if fewer := draw(d.want, d.found, items, u); fewer.fits() {
 			d = fewer
 		}

@@ -2,6 +2,7 @@ package bootloader_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,5 +127,46 @@ func TestFullPartitionKeepsOldTitles(t *testing.T) {
 	w.Default = 2
 	if plan, err = r.short(w, 0); err == nil {
 		t.Errorf("got %s, want an error where the order cannot be changed", ops(plan))
+	}
+}
+
+// What room there is shows only once something is written. A state that came back
+// for that goes for no other: the menu would be another one after each sync.
+func TestStatesDoNotTakeTurns(t *testing.T) {
+	r := newRig(t, nil)
+	two := r.state(2, "6.1="+strings.Repeat("k", 20*512))
+	r.sync(want(r.state(1, "6.1="+strings.Repeat("j", 20*512)), own(r, 5)))
+	w := want(r.state(1, "6.1="+strings.Repeat("j", 20*512)), two, own(r, 5))
+	plan, err := r.short(w, 10)
+	if err != nil || len(plan.Steps) != 0 || !slices.Equal(plan.Shrunk, []uint64{2}) {
+		t.Errorf("got %s, %v, %v, want state 1 left where it is", ops(plan), plan.Shrunk, err)
+	}
+	// One that fails goes for it, and does not come before it either.
+	w.States[0].Bad = true
+	plan, err = r.short(w, 10)
+	if err != nil || !strings.HasPrefix(ops(plan), "drop sync sweep sync copy ") || !slices.Equal(plan.Shrunk, []uint64{1}) {
+		t.Errorf("got %s, %v, %v, want state 2 for state 1", ops(plan), plan.Shrunk, err)
+	}
+	bad := r.state(3, "6.1=small")
+	bad.Bad = true
+	w = want(two, bad, own(r, 5))
+	r.sync(want(own(r, 5)))
+	if plan, err = r.short(w, 10); err != nil || len(plan.Steps) != 0 || !slices.Equal(plan.Shrunk, []uint64{3, 2}) {
+		t.Errorf("got %s, %v, %v, want nothing for state 3 before state 2", ops(plan), plan.Shrunk, err)
+	}
+}
+
+// A state that fails is not started by what an older loader.conf says.
+func TestFullPartitionKeepsNoDefaultThatFails(t *testing.T) {
+	r := newRig(t, nil)
+	w := want(states(r, 3)...)
+	r.sync(w)
+	w.Default, w.States[2].Bad = 3, true
+	r.sync(w)
+	r.write("loader/loader.conf", "default "+bootloader.Pattern(token, 3)+"\n")
+	for free := range 9 {
+		if plan, err := r.short(w, free); err == nil && !strings.Contains(ops(plan), "config") {
+			t.Errorf("%d clusters: got %s, want loader.conf put right", free, ops(plan))
+		}
 	}
 }

@@ -167,3 +167,8 @@ func (w Want) newest() (id uint64) {
 func (w Want) holds(id uint64) bool {
 	return id != 0 && slices.Contains([]uint64{w.Active, w.Booted, w.Default, w.Good, w.Once}, id)
 }
+
+// fails: the state is known to.
+func (w Want) fails(id uint64) bool {
+	return slices.ContainsFunc(w.States, func(s State) bool { return s.ID == id && s.Bad })
+}

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func menu(t *testing.T, lines ...string) (list []bls.Entry) {
@@ -117,7 +118,7 @@ func TestConfigPreferred(t *testing.T) {
 // TestBadIsTheLastResort: by order and by "preferred" no loader starts a bad
 // entry while it shows a good one.
 func TestBadIsTheLastResort(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		list := rapid.SliceOfN(entries(), 1, 8).Draw(t, "entries")
 		l := bls.Loader{Preferred: rapid.Bool().Draw(t, "preferred"), Bare: rapid.Bool().Draw(t, "bare")}
 		got, why, ok := bls.Default(list, bls.Vars{Loader: l, Preferred: "*", ConfigPreferred: "*"})

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func TestConfigDefault(t *testing.T) {
@@ -51,7 +52,7 @@ func TestWithDefault(t *testing.T) {
 
 func TestWithDefaultKeepsEverythingElse(t *testing.T) {
 	line := rapid.SampledFrom([]string{"timeout 5\n", "# default x\n", "default a\n", " default\tb\r", "console-mode max\r\n", "\n", "defaults c\n", "junk"})
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		conf := strings.Join(rapid.SliceOf(line).Draw(t, "lines"), "")
 		set := bls.WithDefault([]byte(conf), "m-1*")
 		if got := bls.ConfigDefault(set); got != "m-1*" {

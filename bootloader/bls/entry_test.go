@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func TestParse(t *testing.T) {
@@ -141,7 +142,7 @@ func entries() *rapid.Generator[bls.Entry] {
 func plain(s string) bool { return strings.Trim(s, " \t") == s }
 
 func TestEveryWrittenEntryIsReadBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		want := entries().Draw(t, "entry")
 		text, err := want.Format()
 		if err != nil {

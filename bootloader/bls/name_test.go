@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func TestParseName(t *testing.T) {
@@ -81,7 +82,7 @@ func names() *rapid.Generator[bls.Name] {
 }
 
 func TestEveryWrittenNameIsReadBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		want := names().Draw(t, "name")
 		if err := bls.CheckName(want); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 // entry reads "file sort-key machine-id version"; "-" stands for none.
@@ -70,7 +71,7 @@ func shuffle(entries []bls.Entry, seed int) {
 }
 
 func TestCompareIsAnOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		a, b, c := entries().Draw(t, "a"), entries().Draw(t, "b"), entries().Draw(t, "c")
 		checkOrder(t, bls.Compare, a, b, c)
 	})

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/bls"
+	"moss/internal/testutil"
 )
 
 func sign(n int) string { return map[bool]string{n < 0: "<", n == 0: "=", n > 0: ">"}[true] }
@@ -57,7 +58,7 @@ func versions() *rapid.Generator[string] {
 }
 
 func TestCompareVersionIsAnOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		a, b, c := versions().Draw(t, "a"), versions().Draw(t, "b"), versions().Draw(t, "c")
 		checkOrder(t, bls.CompareVersion, a, b, c)
 	})

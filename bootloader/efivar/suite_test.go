@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/efivar"
+	"moss/internal/testutil"
 )
 
 // TestConformance is the contract of Vars, run on every implementation.
@@ -108,7 +109,7 @@ func own(t *testing.T, vars efivar.Vars) {
 
 // likeMap plays random calls against a map.
 func likeMap(t *testing.T, open func(testing.TB) efivar.Vars) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		vars, model := open(t), map[string][]byte{}
 		name := rapid.SampledFrom([]string{"A", "a", "B"})
 		rt.Repeat(map[string]func(*rapid.T){

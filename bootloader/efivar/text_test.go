@@ -7,10 +7,11 @@ import (
 	"pgregory.net/rapid"
 
 	"moss/bootloader/efivar"
+	"moss/internal/testutil"
 )
 
 func TestEveryTextIsReadBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		want := rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return r != 0 })).Draw(t, "text")
 		if got, err := efivar.Decode(efivar.Encode(want)); err != nil || got != want {
 			t.Fatalf("got %q, %v, want %q", got, err, want)

@@ -10,16 +10,13 @@ import (
 	"testing"
 
 	"moss/bootloader/esp"
+	"moss/internal/testutil/need"
 )
 
 // What mkfs.fat makes, marked in each of the ways that say unclean; fsck.fat has
 // to be of the same opinion, before and after it repairs.
 func TestUncleanAgreesWithFsck(t *testing.T) {
-	for _, tool := range []string{"mkfs.fat", "fsck.fat"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed (Debian: dosfstools)", tool)
-		}
-	}
+	need.Program(t, "fsck.fat")
 	for bits, size := range map[int]int64{12: 2 << 20, 16: 20 << 20, 32: 64 << 20} {
 		marks := map[string]func(b []byte) int64{
 			"clean":            func([]byte) int64 { return -1 },

@@ -1,11 +1,9 @@
 package esp_test
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,30 +12,8 @@ import (
 
 	"moss/bootloader/esp"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
-
-// privately runs a test again in a mount namespace of its own; in there it
-// returns true.
-func privately(t *testing.T) bool {
-	t.Helper()
-	const inside = "MOSS_TEST_PRIVATE"
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	if os.Getuid() != 0 {
-		t.Skip("mounting a file system needs root")
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"=1", "TMPDIR="+t.TempDir())
-	cmd.SysProcAttr = &unix.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	} else if bytes.Contains(out, []byte("--- SKIP")) {
-		t.Skipf("%s", out)
-	}
-	return false
-}
 
 // real is a machine whose ESP vda1 and XBOOTLDR vda2 are loop devices with an
 // ext4 on them, which looks like a FAT to who reads no more than its start: not
@@ -47,17 +23,13 @@ func real(t *testing.T, mark byte) *box {
 	b := newBox(t)
 	b.disk("vda", 512, volume{typeESP, "01", nil}, volume{typeXBOOTLDR, "02", nil}, volume{typeLinux, "03", nil})
 	b.mount("8:3 / ext4 a")
-	memory := t.TempDir() // every sync would wait for the disk of the machine
-	if err := unix.Mount("moss-test", memory, "tmpfs", 0, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { run(t, "umount", memory) })
+	memory := testutil.Memory(t, "64m")
 	for _, name := range []string{"vda1", "vda2"} {
 		image := filepath.Join(memory, name)
 		if err := os.WriteFile(image, make([]byte, 4<<20), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		run(t, "mkfs.ext4", "-q", image)
+		testutil.Run(t, "mkfs.ext4", "-q", image)
 		f, err := os.OpenFile(image, os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -70,8 +42,7 @@ func real(t *testing.T, mark byte) *box {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		node := strings.TrimSpace(run(t, "losetup", "--find", "--show", image))
-		t.Cleanup(func() { run(t, "losetup", "--detach", node) })
+		node := testutil.Loop(t, image)
 		if err := os.Remove(b.path("dev/" + name)); err != nil {
 			t.Fatal(err)
 		}
@@ -79,17 +50,6 @@ func real(t *testing.T, mark byte) *box {
 		b.link("sys/dev/block/7:"+strings.TrimPrefix(node, "/dev/loop"), b.path("sys/class/block/"+name))
 	}
 	return b
-}
-
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skipf("%s is not installed (Debian: e2fsprogs, mount)", name)
-	} else if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 func open(t *testing.T, q esp.Query) esp.Boot {
@@ -124,7 +84,7 @@ func closed(t *testing.T, b *box, boots ...esp.Boot) {
 }
 
 func TestMountedOnDemand(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	b := real(t, 0)
@@ -166,7 +126,7 @@ func TestMountedOnDemand(t *testing.T) {
 
 // A question must neither disturb a change nor keep it from being made.
 func TestQuestionAndChangeTogether(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	b := real(t, 0)
@@ -194,13 +154,13 @@ func TestQuestionAndChangeTogether(t *testing.T) {
 
 // What a person mounted read-only stays read-only.
 func TestMountedReadOnlyElsewhere(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	b := real(t, 0)
 	dir := t.TempDir()
-	run(t, "mount", "-t", "ext4", "-o", "ro", b.path("dev/vda1"), dir)
-	defer run(t, "umount", dir)
+	testutil.Run(t, "mount", "-t", "ext4", "-o", "ro", b.path("dev/vda1"), dir)
+	defer testutil.Run(t, "umount", dir)
 	b.mount("8:3 / ext4 a", "8:1 "+dir+" ext4 a ro")
 	got, err := esp.Open(b.query("/").Of("ext4"))
 	hinter := hint(nil)
@@ -215,7 +175,7 @@ func TestMountedReadOnlyElsewhere(t *testing.T) {
 // What a killed process leaves goes with the next that opens; what a living one
 // uses stays.
 func TestLeftoverIsSwept(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	b := real(t, 0)
@@ -241,7 +201,7 @@ func TestLeftoverIsSwept(t *testing.T) {
 // An unclean one is repaired before it is mounted for writing, and left alone for
 // a question.
 func TestUncleanIsRepaired(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	b := real(t, 1)
@@ -281,12 +241,8 @@ func TestRepairByFsck(t *testing.T) {
 	b.mount("8:9 / ext4 a")
 	b.link("sys/dev/block/8:9", b.path("sys/class/block/vda"))
 	image := sparse(t, 64<<20)
-	for _, tool := range []string{"mkfs.fat", "fsck.fat"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed (Debian: dosfstools)", tool)
-		}
-	}
-	run(t, "mkfs.fat", "-F", "32", image)
+	need.Program(t, "fsck.fat")
+	testutil.Run(t, "mkfs.fat", "-F", "32", image)
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

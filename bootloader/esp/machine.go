@@ -6,12 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"moss/internal/mount"
+	"moss/internal/sysfs"
 )
 
 // machine is where the kernel shows its devices, and what was read of them.
@@ -92,10 +92,10 @@ func (m *machine) describe(d device) Part {
 	if !d.isPart() {
 		return p
 	}
-	p.Number = int(number(filepath.Join(d.dir, "partition")))
-	p.UUID = strings.ToLower(event(filepath.Join(d.dir, "uevent"), "PARTUUID"))
+	p.Number = int(sysfs.Number(filepath.Join(d.dir, "partition")))
+	p.UUID = strings.ToLower(sysfs.Event(filepath.Join(d.dir, "uevent"))["PARTUUID"])
 	t := m.table(d.disk())
-	start := number(filepath.Join(d.dir, "start")) * 512 // the unit of sysfs, whatever that of the disk is
+	start := sysfs.Number(filepath.Join(d.dir, "start")) * 512 // the unit of sysfs, whatever that of the disk is
 	i := slices.IndexFunc(t.slots, func(s slot) bool { return int64(s.First)*t.sector == start })
 	if i < 0 {
 		return p
@@ -114,9 +114,9 @@ func (m *machine) table(disk device) table {
 	if t, ok := m.tables[disk.name]; ok {
 		return t
 	}
-	t := table{sector: max(number(filepath.Join(disk.dir, "queue/logical_block_size")), 512)}
+	t := table{sector: max(sysfs.Number(filepath.Join(disk.dir, "queue/logical_block_size")), 512)}
 	t.err = m.reading(m.node(disk), func(r io.ReaderAt) (err error) {
-		t.slots, err = readTable(r, number(filepath.Join(disk.dir, "size"))*512, t.sector)
+		t.slots, err = readTable(r, sysfs.Number(filepath.Join(disk.dir, "size"))*512, t.sector)
 		return err
 	})
 	m.tables[disk.name] = t
@@ -157,31 +157,4 @@ func (m *machine) mounted(p Part) (mount.Point, bool) {
 		}
 	}
 	return found, ok
-}
-
-// number reads a number from a file of sysfs; 0 when there is none.
-func number(path string) int64 {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// event is a value of a uevent file, "" without one.
-func event(path, key string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), key+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	mbrEntries   = 0x1be
-	mbrSignature = 0x1b8
+	mbrEntries = 0x1be
 	// mbrChain is how many logical partitions are looked at: a damaged chain can
 	// be a ring.
 	mbrChain = 128
@@ -17,13 +16,10 @@ const (
 
 // readMBR lists the primary partitions of an MBR and the logical ones of its
 // extended partition. An unused entry has the type 0.
-func readMBR(disk io.ReaderAt, front []byte, sector int64) ([]slot, error) {
-	// A FAT file system without a table ends its first sector the same way. Only
-	// two values are allowed for the flag that starts an entry.
-	for i := range 4 {
-		if front[mbrEntries+16*i]&0x7f != 0 {
-			return nil, errNoTable
-		}
+func readMBR(disk io.ReaderAt, signature string, sector int64) ([]slot, error) {
+	front, err := readAt(disk, 0, 512)
+	if err != nil {
+		return nil, err
 	}
 	var slots []slot
 	for i := range 4 {
@@ -37,7 +33,7 @@ func readMBR(disk io.ReaderAt, front []byte, sector int64) ([]slot, error) {
 		}
 	}
 	for i := range slots {
-		slots[i].UUID = fmt.Sprintf("%08x", binary.LittleEndian.Uint32(front[mbrSignature:]))
+		slots[i].UUID = signature
 	}
 	return slots, nil
 }

@@ -221,7 +221,7 @@ func TestIdentifierOfTheKernel(t *testing.T) {
 func TestNothingTellsTheType(t *testing.T) {
 	for name, damage := range map[string]func(b *box){
 		"a table that cannot be read": func(b *box) { os.Remove(b.path("dev/vda")) },
-		"a damaged table":             func(b *box) { b.write("dev/vda", string(gpt(512, volume{kind: typeESP, tail: "01"})[:1024])) },
+		"a damaged table":             func(b *box) { b.write("dev/vda", string(gptDisk(512, volume{kind: typeESP, tail: "01"})[:1024])) },
 		"no sysfs":                    func(b *box) { os.RemoveAll(b.path("sys")) },
 		"another table by now":        func(b *box) { b.write("sys/devices/vda/vda1/start", "7\n") },
 	} {

@@ -2,15 +2,15 @@ package esp_test
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"moss/bootloader/esp"
+	"moss/internal/gpt"
+	"moss/internal/gpt/gpttest"
 	"moss/internal/testutil"
 )
 
@@ -70,7 +70,7 @@ func uuid(tail string) string { return "12345678-9abc-4def-8123-4567890000" + ta
 // disk adds a disk with a GPT; the partition n of the i-th disk is 8+i:n.
 func (b *box) disk(name string, sector int, volumes ...volume) {
 	b.t.Helper()
-	image := gpt(sector, volumes...)
+	image := gptDisk(sector, volumes...)
 	b.device(name, image, 0, 0, "")
 	for i, v := range volumes {
 		b.device(partName(name, i+1), padded(v.front), i+1, startOf(i), name)
@@ -86,12 +86,8 @@ func partName(disk string, n int) string {
 	return fmt.Sprintf("%s%d", disk, n)
 }
 
-// The tables have few entries and the partitions are small: there are many of
-// them, and sfdisk makes the others.
-const (
-	gap     = 14
-	entries = 8 * 128
-)
+// gap makes the partitions small: there are many of them.
+const gap = 14
 
 // startOf is where the i-th partition starts, in bytes.
 func startOf(i int) int { return (i + 1) << gap }
@@ -142,47 +138,13 @@ func (b *box) link(rel, target string) {
 	}
 }
 
-// gpt lays out a disk by the UEFI specification: protective MBR, a header and
-// the entries at the front, and both again at the end.
-func gpt(sector int, volumes ...volume) []byte {
-	le := binary.LittleEndian
-	size := startOf(len(volumes)+1) + entries + 3*sector
-	disk := make([]byte, size/sector*sector)
-	copy(disk[0x1be+4:], "\xee")
-	copy(disk[0x1fe:], "\x55\xaa")
-	array := make([]byte, entries)
+// gptDisk is a disk with a GPT of volumes.
+func gptDisk(sector int, volumes ...volume) []byte {
+	var parts []gpt.Part
 	for i, v := range volumes {
-		entry := array[i*128:]
-		copy(entry, rawGUID(v.kind))
-		copy(entry[16:], rawGUID(uuid(v.tail)))
-		le.PutUint64(entry[32:], uint64(startOf(i)/sector))
-		le.PutUint64(entry[40:], uint64(startOf(i+1)/sector-1))
+		parts = append(parts, gpt.Part{Number: i + 1, Type: v.kind, UUID: uuid(v.tail), First: uint64(startOf(i) / sector), Last: uint64(startOf(i+1)/sector - 1)})
 	}
-	last := len(disk)/sector - 1
-	for at, table := range map[int]int{1: 2, last: last - max(entries/sector, 1)} {
-		copy(disk[table*sector:], array)
-		header := disk[at*sector:]
-		copy(header, "EFI PART\x00\x00\x01\x00\x5c\x00\x00\x00")
-		le.PutUint64(header[24:], uint64(at))
-		le.PutUint64(header[72:], uint64(table))
-		le.PutUint32(header[80:], entries/128)
-		le.PutUint32(header[84:], 128)
-		le.PutUint32(header[88:], crc32.ChecksumIEEE(array))
-		le.PutUint32(header[16:], crc32.ChecksumIEEE(header[:92]))
-	}
-	return disk
-}
-
-// rawGUID is a GUID as UEFI stores it.
-func rawGUID(text string) []byte {
-	b, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
-	if err != nil {
-		panic(err)
-	}
-	for _, r := range [][2]int{{0, 3}, {1, 2}, {4, 5}, {6, 7}} {
-		b[r[0]], b[r[1]] = b[r[1]], b[r[0]]
-	}
-	return b
+	return gpttest.Disk(sector, (startOf(len(volumes)+1)+gpttest.Entries)/sector+3, uuid("00"), parts...)
 }
 
 // fat32 is the start of a file system as mkfs.fat makes it.

@@ -2,7 +2,6 @@ package sdboot_test
 
 import (
 	"debug/pe"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -45,27 +44,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestParseRealLoader looks at the loader that this machine has, if any.
+// TestParseRealLoader looks at Debian's systemd-boot.
 func TestParseRealLoader(t *testing.T) {
-	paths, _ := filepath.Glob("/usr/lib/systemd/boot/efi/systemd-boot*.efi")
-	if given := os.Getenv("MOSS_TEST_SYSTEMD_BOOT"); given != "" {
-		paths = append(paths, given)
+	path := testutil.LoaderFile(t, "systemd-boot*.efi")
+	loader, err := sdboot.Read(path)
+	if err != nil || loader.Version == "" {
+		t.Fatalf("%s: got %+v, %v", path, loader.Program, err)
 	}
-	if len(paths) == 0 {
-		t.Skip("no systemd-boot in /usr/lib/systemd/boot/efi, and MOSS_TEST_SYSTEMD_BOOT names none")
-	}
-	for _, path := range paths {
-		loader, err := sdboot.Read(path)
-		if err != nil || loader.Version == "" {
-			t.Errorf("%s: got %+v, %v", path, loader.Program, err)
-			continue
-		}
-		r := newRig(t, nil, string(loader.Data))
-		r.run(sdboot.Install)
-		for _, c := range r.scan().Copies {
-			if c.Machine == loader.Arch && (c.Kind != sdboot.Systemd || c.Version != loader.Version) {
-				t.Errorf("got %s %s at %s, want %s", c.Kind, c.Version, c.Path, loader.Version)
-			}
+	r := newRig(t, nil, string(loader.Data))
+	r.run(sdboot.Install)
+	for _, c := range r.scan().Copies {
+		if c.Machine == loader.Arch && (c.Kind != sdboot.Systemd || c.Version != loader.Version) {
+			t.Errorf("got %s %s at %s, want %s", c.Kind, c.Version, c.Path, loader.Version)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"moss/bootloader/sign"
 	"moss/bootloader/sign/signtest"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 func TestEnroll(t *testing.T) {
@@ -74,7 +75,7 @@ func TestEnrollRefused(t *testing.T) {
 // TestUpdatesByOthers has efitools and openssl read what is written to the
 // firmware: sig-list-to-certs the lists, openssl the signature.
 func TestUpdatesByOthers(t *testing.T) {
-	lists, openssl := program(t, "sig-list-to-certs", "efitools"), program(t, "openssl", "openssl")
+	lists, openssl := need.Program(t, "sig-list-to-certs"), need.Program(t, "openssl")
 	k := newKeys(t)
 	updates, err := k.Updates(sign.Extra{}, day())
 	if err != nil {
@@ -109,7 +110,7 @@ func TestUpdatesByOthers(t *testing.T) {
 
 // TestUpdatesOfOthers reads what efitools writes.
 func TestUpdatesOfOthers(t *testing.T) {
-	toList, toUpdate := program(t, "cert-to-efi-sig-list", "efitools"), program(t, "sign-efi-sig-list", "efitools")
+	toList, toUpdate := need.Program(t, "cert-to-efi-sig-list"), need.Program(t, "sign-efi-sig-list")
 	k := newKeys(t)
 	dir := t.TempDir()
 	esl, auth := filepath.Join(dir, "db.esl"), filepath.Join(dir, "db.auth")

@@ -88,16 +88,6 @@ func read(t testing.TB, path string) []byte {
 	return data
 }
 
-// program finds a program of another project, or ends the test.
-func program(t testing.TB, name, pack string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed (Debian: %s)", name, pack)
-	}
-	return path
-}
-
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
@@ -107,47 +97,15 @@ func run(t testing.TB, name string, args ...string) string {
 	return string(out)
 }
 
-// realImages are a kernel that its distribution signed, and systemd-boot, whose
-// length is odd; from this machine or from what the VM tests have downloaded.
-func realImages(t testing.TB) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	for name, patterns := range map[string][]string{
-		"kernel": {filepath.Join(testutil.Repo(t), "build/kernel-*/usr/lib/kernel/*/vmlinuz"), "/usr/lib/kernel/*/vmlinuz"},
-		"loader": {"/usr/lib/systemd/boot/efi/systemd-boot*.efi"},
-		"stub":   {"/usr/lib/systemd/boot/efi/linux*.efi.stub"},
-	} {
-		for _, pattern := range patterns {
-			if paths, _ := filepath.Glob(pattern); len(paths) > 0 {
-				found[name] = paths[0]
-			}
-		}
-	}
-	if found["loader"] == "" || found["stub"] == "" {
-		unpackLoader(t, found)
-	}
-	return found
-}
-
-func unpackLoader(t testing.TB, found map[string]string) {
-	debs, _ := filepath.Glob(filepath.Join(testutil.Repo(t), "build/debian/cache/archives/systemd-boot-efi_*.deb"))
-	if _, err := exec.LookPath("dpkg-deb"); err != nil || len(debs) == 0 {
-		return
-	}
-	dir := t.TempDir()
-	run(t, "dpkg-deb", "-x", debs[0], dir)
-	for name, pattern := range map[string]string{"loader": "systemd-boot*.efi", "stub": "linux*.efi.stub"} {
-		if paths, _ := filepath.Glob(filepath.Join(dir, "usr/lib/systemd/boot/efi", pattern)); len(paths) > 0 {
-			found[name] = paths[0]
-		}
-	}
-}
-
+// realImage is a kernel that its distribution signed, or systemd-boot, whose
+// length is odd, or its stub.
 func realImage(t testing.TB, name string) string {
 	t.Helper()
-	path := realImages(t)[name]
-	if path == "" {
-		t.Skipf("no %s here: neither installed nor downloaded for the VM tests", name)
+	switch name {
+	case "kernel":
+		return testutil.KernelImage(t)
+	case "loader":
+		return testutil.LoaderFile(t, "systemd-boot*.efi")
 	}
-	return path
+	return testutil.LoaderFile(t, "linux*.efi.stub")
 }

@@ -16,6 +16,7 @@ import (
 
 	"moss/bootloader/sign"
 	"moss/bootloader/sign/signtest"
+	"moss/internal/testutil/need"
 )
 
 // TestSmallImages signs images whose length leaves every remainder, by two
@@ -70,7 +71,7 @@ func judge(t *testing.T, path string, k *sign.Keys) {
 // and the loader, whose length is odd, gets its first.
 func TestRealImages(t *testing.T) {
 	k := newKeys(t)
-	program(t, "sbverify", "sbsigntool")
+	need.Program(t, "sbverify")
 	for _, name := range []string{"kernel", "loader", "stub"} {
 		t.Run(name, func(t *testing.T) {
 			in, out := realImage(t, name), filepath.Join(t.TempDir(), "signed.efi")

@@ -11,6 +11,7 @@ import (
 
 	"moss/bootloader/sign"
 	"moss/bootloader/sign/signtest"
+	"moss/internal/testutil/need"
 )
 
 // stub is a small one, with symbols behind its sections as linkers leave them.
@@ -100,7 +101,7 @@ func checkUKI(t *testing.T, in sign.Image, path string) {
 // TestRealUKI: systemd's stub and a real kernel; objcopy reads the same out of
 // ours as it puts into its own.
 func TestRealUKI(t *testing.T) {
-	objcopy := program(t, "objcopy", "binutils")
+	objcopy := need.Program(t, "objcopy")
 	in := newImage(t)
 	in.Stub, in.Kernel = realImage(t, "stub"), realImage(t, "kernel")
 	dir := t.TempDir()
