@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store"
 	"moss/store/state"
 	"moss/store/stone"
@@ -71,9 +72,7 @@ func TestSetuidTwinLeavesOtherStatesAlone(t *testing.T) {
 }
 
 func TestOwnersAndCapabilitiesSurvive(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("owners and file capabilities need root")
-	}
+	need.Root(t, "giving files away")
 	m := newMachine(t)
 	capNetRaw := []byte{1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	body := []byte("pings")

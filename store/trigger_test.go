@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store"
 	"moss/store/asset"
 	"moss/store/state"
@@ -24,36 +23,11 @@ import (
 	"moss/store/trigger"
 )
 
-var neededLibrary = regexp.MustCompile(`(/\S+) \(0x`)
-
-// programStone is a package of programs of this machine and their libraries.
+// programStone is a package of programs for the sandbox.
 func programStone(t testing.TB, names ...string) testutil.Stone {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("the sandbox needs root")
-	}
-	s := testutil.Stone{Name: "programs", Files: testutil.Tree{}}
-	bring := func(from, to string) {
-		data, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Files[to] = "0755:" + string(data)
-	}
-	var all []string
-	for _, name := range names {
-		from, err := exec.LookPath(name)
-		if err != nil {
-			t.Skipf("no %s on this machine", name)
-		}
-		bring(from, "bin/"+name)
-		all = append(all, from)
-	}
-	out, _ := exec.Command("ldd", all...).Output() // fails for static programs
-	for _, found := range neededLibrary.FindAllStringSubmatch(string(out), -1) {
-		bring(found[1], strings.TrimPrefix(strings.TrimPrefix(found[1], "/usr"), "/"))
-	}
-	return s
+	need.Root(t, "the sandbox")
+	return testutil.Programs(t, names...)
 }
 
 // triggerFile is a trigger that runs a script when files under share/in are there.

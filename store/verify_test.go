@@ -332,7 +332,7 @@ func TestVerifyOfNamedStates(t *testing.T) {
 // TestUntouchedStoreIsClean: whatever is installed, a verification finds nothing.
 func TestUntouchedStoreIsClean(t *testing.T) {
 	m, n := newMachine(t), 0
-	rapid.Check(t, func(r *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(r *rapid.T) {
 		n++
 		files := testutil.Tree{}
 		for range rapid.IntRange(0, 12).Draw(r, "files") {

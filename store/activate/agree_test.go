@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"moss/internal/testutil"
 )
 
 const anyLoader = "ld-linux-x86-64.so.2"
@@ -16,7 +18,7 @@ const anyLoader = "ld-linux-x86-64.so.2"
 // links that are missing, ours, the owner's, and folders.
 func TestCheckForetellsTheLinks(t *testing.T) {
 	passed, total := 0, 0
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "root")
 		if err != nil {
 			rt.Fatal(err)
@@ -54,7 +56,8 @@ func TestCheckForetellsTheLinks(t *testing.T) {
 			rt.Fatalf("still wrong: %v", wrong)
 		}
 	})
-	if passed < total/10 || passed > total*9/10 {
+	// With -short there are too few to have both for certain.
+	if total >= 100 && (passed < total/10 || passed > total*9/10) {
 		t.Errorf("%d of %d trees could boot, want both kinds", passed, total)
 	}
 }

@@ -14,7 +14,7 @@ type CannotBoot struct {
 	// Reason is a clause that continues Path.
 	Reason string
 	// OtherKernel is set when nothing is wrong with the tree except that it has
-	// no modules for the kernel asked about; under its own kernel it may boot.
+	// no modules for the kernel asked about; under another one it may boot.
 	OtherKernel bool
 
 	err error

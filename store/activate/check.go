@@ -27,6 +27,7 @@ type checker struct {
 	folders map[string]*folder
 	conf    []string // library folders of ld.so.conf
 	builtIn []string // library folders of the dynamic loader itself
+	took    func(name string, at place)
 }
 
 // Check tells whether the machine could boot with tree as its /usr: the init

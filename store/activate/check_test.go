@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/activate"
 )
 
@@ -30,7 +31,7 @@ func realSystem(t testing.TB) *activate.Root {
 	for _, name := range []string{"usr/bin/bash", libs + "libc.so.6", libs + "libtinfo.so.6", libs + "ld-linux-x86-64.so.2"} {
 		data, err := os.ReadFile("/" + name)
 		if err != nil {
-			t.Skipf("this machine is not Debian on x86-64: %v", err)
+			need.Machine(t, "Debian on x86-64: %v", err)
 		}
 		write(t, filepath.Join(r.Dir(), name), data, 0o755)
 	}
@@ -202,7 +203,7 @@ func TestCheckOfKernelModules(t *testing.T) {
 		if ok != (want != "") || ok && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("kernel %q: got %v, want %q", kernel, err, want)
 		}
-		if ok && because.OtherKernel != strings.Contains(want, "has no modules") {
+		if ok && because.OtherKernel != (want != "") {
 			t.Errorf("kernel %q: got OtherKernel %v", kernel, because.OtherKernel)
 		}
 	}

@@ -18,17 +18,21 @@ import (
 //
 // A live tree without a seal has no number; it is kept as
 // .moss/root/.unsealed-<n>, and one whose number another folder already holds
-// as .moss/root/.twin-<id>-<n>, n being the first that is free. Without a live
+// as .moss/root/.twin-<id>-<n>, n being the first that is free. One whose seal
+// cannot be read makes way all the same, for it may be the reason for the exchange;
+// it stays in the folder id, and the error says so. Without a live
 // tree the archived one is moved into place. A cut at any moment leaves every
 // tree whole: /usr is the old or the new state and Recover mends the rest. When
 // Exchange returns nil all of it survives a power cut.
+//
+// What is mounted on the live tree stays where it is for everybody: a bind of /usr
+// on itself (Protect), with the flags it has, and mounts below it. For a moment in
+// between they are away. A mount that cannot be carried over is a MountedError; one
+// that could not be put back is told to Warn.
 func (r *Root) Exchange(id ID) error {
 	old, err := LiveID(r.Usr())
 	if err == nil && old == id {
 		return nil
-	}
-	if err != nil && !errors.Is(err, ErrUnsealed) {
-		return err
 	}
 	if err := r.Sealed(id); err != nil {
 		return err
@@ -67,21 +71,38 @@ func (r *Root) Sealed(id ID) error {
 // swap exchanges the trees and makes that durable before anything else is
 // renamed: the folder's new name must never be on the disk without it.
 func (r *Root) swap(id ID) error {
-	tree, usr := r.Archive(id), r.Usr()
-	_, err := os.Lstat(usr)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = renameNew(tree, usr)
-	case err == nil:
-		err = atomicfile.Exchange(tree, usr)
-	}
-	if err != nil {
+	if err := r.swapMounted(id); err != nil {
 		return err
 	}
 	if err := atomicfile.SyncDir(r.dir); err != nil {
 		return err
 	}
 	return atomicfile.SyncDir(r.folder(id))
+}
+
+// swapMounted exchanges the trees below what is mounted on the live one.
+func (r *Root) swapMounted(id ID) error {
+	tree, usr := r.Archive(id), r.Usr()
+	_, err := os.Lstat(usr)
+	if errors.Is(err, fs.ErrNotExist) {
+		return renameNew(tree, usr)
+	}
+	if err != nil {
+		return err
+	}
+	held, err := r.lift(id)
+	if err != nil {
+		return err
+	}
+	if err = fault.Point("activate/lifted"); err == nil {
+		err = atomicfile.Exchange(tree, usr)
+	}
+	gone := tree
+	if err != nil {
+		gone = ""
+	}
+	held.settle(gone, r.warn)
+	return err
 }
 
 // archive renames folder id, which now holds the tree that was live, so that

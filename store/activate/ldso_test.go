@@ -12,18 +12,21 @@ import (
 
 	"pgregory.net/rapid"
 
+	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/activate"
 )
 
 // The oracle: this machine's own dynamic loader, inside a root of generated
 // libraries, says whether all that a program needs is found. Check must agree.
 func TestSearchAgreesWithDynamicLoader(t *testing.T) {
+	need.Root(t, "another root folder")
 	loader, err := os.ReadFile(linker)
-	if err != nil || os.Geteuid() != 0 {
-		t.Skipf("needs root and %s: %v", linker, err)
+	if err != nil {
+		need.Machine(t, "the dynamic loader: %v", err)
 	}
 	refused := 0
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "root")
 		if err != nil {
 			rt.Fatal(err)
@@ -146,9 +149,10 @@ var shapes = []struct {
 }
 
 func TestSearchShapes(t *testing.T) {
+	need.Root(t, "another root folder")
 	loader, err := os.ReadFile(linker)
-	if err != nil || os.Geteuid() != 0 {
-		t.Skipf("needs root and %s: %v", linker, err)
+	if err != nil {
+		need.Machine(t, "the dynamic loader: %v", err)
 	}
 	for _, tt := range shapes {
 		t.Run(tt.name, func(t *testing.T) {

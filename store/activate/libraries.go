@@ -97,5 +97,6 @@ func (c *checker) library(dir place, path, shown string, by *object) ([]*object,
 	if err != nil {
 		return nil, &CannotBoot{Path: p.String(), Reason: reason(err) + "; " + Show(by.path) + " needs it", err: err}
 	}
+	c.take(shown, p)
 	return []*object{{path: shown, img: img, loader: by}}, nil
 }

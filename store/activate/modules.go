@@ -35,7 +35,7 @@ func (c *checker) modules(kernel string) error {
 			return nil
 		}
 	}
-	return &CannotBoot{Path: top + "/" + kernel, Reason: "holds neither modules.dep nor modules"}
+	return &CannotBoot{Path: top + "/" + kernel, Reason: "holds neither modules.dep nor modules", OtherKernel: true}
 }
 
 // versions lists the folders in top, each named for a kernel version.

@@ -25,6 +25,7 @@ func (c *checker) program(name string, depth int) error {
 		return err
 	}
 	defer f.Close()
+	c.take(name, p)
 	head := make([]byte, scriptHead)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -74,6 +75,7 @@ func (c *checker) dynamic(p place, img *image) error {
 	if err != nil {
 		return loadedBy(p, "interpreter", &CannotBoot{Path: at.String(), Reason: reason(err), err: err})
 	}
+	c.take(img.interp, at)
 	c.builtIn, c.conf = builtIn(text), c.view.searchConf()
 	loaded := map[string]bool{img.interp: true, at.names[len(at.names)-1]: true, loader.soname: true}
 	return c.closure(&object{path: p.String(), img: img}, loaded)

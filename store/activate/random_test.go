@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"moss/internal/testutil"
 	"moss/store/activate"
 )
 
@@ -59,7 +60,7 @@ func plant(t *rapid.T, usr string, id activate.ID) string {
 
 func TestNoTreeIsEverLost(t *testing.T) {
 	defer os.Unsetenv("MOSS_FAULT")
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "root")
 		if err != nil {
 			rt.Fatal(err)
@@ -98,7 +99,7 @@ func (w *world) check(t *testing.T, rt *rapid.T) {
 func (w *world) unseal(t *rapid.T) {
 	id, err := activate.LiveID(w.root.Usr())
 	if err != nil || w.loose > 0 {
-		t.Skip("unsealed already")
+		t.Skip("a draw that this step cannot use, not a test: unsealed already")
 	}
 	w.loose++
 	if err := os.Remove(filepath.Join(w.root.Usr(), ".stateID")); err != nil {

@@ -11,11 +11,23 @@ import (
 
 // Root is one installation: the folder that holds usr and .moss. It keeps no
 // state and no open files; every call looks at the disk.
-type Root struct{ dir string }
+type Root struct {
+	dir string
+
+	// Warn is told, one line each, what went wrong beside a call that did what it
+	// was to do. It may be nil.
+	Warn func(line string)
+}
 
 // Open names an installation; dir is "/" on the running system and the sysroot
 // in early boot. It touches nothing.
 func Open(dir string) *Root { return &Root{dir: dir} }
+
+func (r *Root) warn(line string) {
+	if r.Warn != nil {
+		r.Warn(line)
+	}
+}
 
 // Dir is the folder that Open was given.
 func (r *Root) Dir() string { return r.dir }
@@ -39,23 +51,21 @@ func (r *Root) shown(path string) string {
 }
 
 // Archived lists the archived states that are sealed and in the folder of
-// their own number, newest first.
+// their own number, newest first. Beside an error there are those that could be
+// read.
 func (r *Root) Archived() ([]ID, error) {
 	folders, err := r.numbered()
-	if err != nil {
-		return nil, err
-	}
 	var ids []ID
 	for _, n := range folders {
-		id, err := LiveID(r.Archive(n))
-		if err != nil && !errors.Is(err, ErrUnsealed) {
-			return nil, err
-		}
-		if err == nil && id == n {
+		id, unread := LiveID(r.Archive(n))
+		switch {
+		case unread == nil && id == n:
 			ids = append(ids, id)
+		case unread != nil && !errors.Is(unread, ErrUnsealed):
+			err = errors.Join(err, unread)
 		}
 	}
-	return ids, nil
+	return ids, err
 }
 
 // numbered lists the folders whose name is a state number, highest first,

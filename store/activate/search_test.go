@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/activate"
 )
 
@@ -97,7 +98,7 @@ func TestCheckOfStaticProgram(t *testing.T) {
 // The whole of a real system, when the tests run on one.
 func TestCheckOfThisMachine(t *testing.T) {
 	if _, err := os.Stat("/sbin/init"); err != nil {
-		t.Skipf("this machine has no init: %v", err)
+		need.Machine(t, "an init: %v", err)
 	}
 	must(t, activate.Open("/").Check("/usr", activate.Checks{}))
 }

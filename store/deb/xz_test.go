@@ -12,6 +12,7 @@ import (
 
 	"github.com/ulikunitz/xz"
 
+	"moss/internal/testutil/need"
 	"moss/store/deb/debtest"
 )
 
@@ -62,10 +63,7 @@ func TestXZReadsWhatTheLibraryWrites(t *testing.T) {
 // dpkg-deb packs with liblzma and several threads, which writes sizes into the
 // block headers.
 func TestXZReadsWhatXZWrites(t *testing.T) {
-	program, err := exec.LookPath("xz")
-	if err != nil {
-		t.Skip("the program xz is not installed; what it writes was not read")
-	}
+	program := need.Program(t, "xz")
 	for _, args := range [][]string{{"-T2", "--block-size=65536"}, {"-T1", "-9e"}, {"-0", "--check=sha256"}} {
 		want := sample(1 << 20)
 		cmd := exec.Command(program, append(args, "-c")...)
@@ -181,10 +179,7 @@ func BenchmarkXZ(b *testing.B) {
 		}
 	})
 	b.Run("xz", func(b *testing.B) {
-		program, err := exec.LookPath("xz")
-		if err != nil {
-			b.Skip("the program xz is not installed; there is nothing to compare with")
-		}
+		program := need.Program(b, "xz")
 		b.SetBytes(8 << 20)
 		for b.Loop() {
 			cmd := exec.Command(program, "-dc")

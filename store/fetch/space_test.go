@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"moss/internal/testutil/need"
 	"moss/store/fetch"
 )
 
@@ -21,9 +22,7 @@ func TestFullDisk(t *testing.T) {
 		fillDisk(t, dir)
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small file system")
-	}
+	need.Root(t, "mounting a file system")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
 	cmd.Env = append(os.Environ(), "MOSS_TEST_FULL="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"moss/internal/testutil/need"
 	"moss/store/pack"
 )
 
@@ -19,9 +20,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 		asOrdinaryUser(t, dir)
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user; extracting as one was not tried")
-	}
+	need.Root(t, "becoming another user")
 	dir := t.TempDir()
 	program := filepath.Join(dir, "test")
 	copyFile(t, os.Args[0], program)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/deb/debtest"
 	"moss/store/stone"
 )
@@ -95,7 +96,7 @@ func realDebs(t testing.TB, names ...string) []string {
 		return nil
 	})
 	if len(found) == 0 {
-		t.Skipf("no real package %v below %s (MOSS_TEST_DEBS names another folder): it was left out", names, dir)
+		need.Machine(t, "no real package %v below %s (MOSS_TEST_DEBS names another folder)", names, dir)
 	}
 	return found
 }

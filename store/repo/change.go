@@ -26,15 +26,11 @@ func Add(root string, r Repository) error {
 	if r.Key != "" {
 		r.Key, _ = ParseKey(r.Key) // checked above
 	}
-	release, err := lock(root)
+	c, release, err := change(root)
 	if err != nil {
 		return err
 	}
 	defer release()
-	c, err := readConfig(root)
-	if err != nil {
-		return err
-	}
 	if in := c.home(r.Name); in != "" {
 		return &ConfigError{File: in, What: fmt.Sprintf("repository %s is there already", r.Name),
 			Advice: fmt.Sprintf("use another name, or first: moss repo remove %s", r.Name)}
@@ -43,6 +39,19 @@ func Add(root string, r Repository) error {
 		return fmt.Errorf("add repository %s: %w", r.Name, err)
 	}
 	return nil
+}
+
+// change locks the configuration and reads it.
+func change(root string) (config, func(), error) {
+	release, err := lock(root)
+	if err != nil {
+		return config{}, nil, err
+	}
+	c, err := readConfig(root)
+	if err != nil {
+		release()
+	}
+	return c, release, err
 }
 
 // home is the file that an entry, or a file of that name, is in already.
@@ -60,15 +69,11 @@ func (c config) home(name string) string {
 // Remove forgets a repository: its configuration and its stored index. One that
 // the vendor brings cannot be removed, only disabled.
 func Remove(root, name string) error {
-	release, err := lock(root)
+	c, release, err := change(root)
 	if err != nil {
 		return err
 	}
 	defer release()
-	c, err := readConfig(root)
-	if err != nil {
-		return err
-	}
 	if entryOf(c.vendor, name) != nil {
 		return &ConfigError{File: "/" + vendorDir, What: fmt.Sprintf("repository %s belongs to the system", name),
 			Advice: "moss repo disable " + name}
@@ -109,15 +114,11 @@ func holder(files []*configFile, name string) *configFile {
 // that is a file in /etc which says nothing else, so that a later change of the
 // vendor's, a new key above all, is not masked.
 func SetEnabled(root, name string, on bool) error {
-	release, err := lock(root)
+	c, release, err := change(root)
 	if err != nil {
 		return err
 	}
 	defer release()
-	c, err := readConfig(root)
-	if err != nil {
-		return err
-	}
 	if f := holder(c.admin, name); f != nil {
 		err = c.toggle(f, name, on)
 	} else if e := entryOf(c.vendor, name); e != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"moss/internal/testutil/need"
 	"moss/store/repo"
 )
 
@@ -121,10 +122,7 @@ func TestPassphraseLocksAKey(t *testing.T) {
 // TestRealMinisign holds our files against the program whose formats they are.
 func TestRealMinisign(t *testing.T) {
 	t.Parallel()
-	program, err := exec.LookPath("minisign")
-	if err != nil {
-		t.Skip("the program minisign is not installed (Debian package minisign)")
-	}
+	program := need.Program(t, "minisign")
 	run := func(want string, args ...string) {
 		t.Helper()
 		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil || !strings.Contains(string(out), want) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"moss/internal/testutil"
 	"moss/store/stone"
 )
 
@@ -157,7 +158,7 @@ func shuffled(t *rapid.T, p Problem) Problem {
 // is found, and only then; the order of the input does not matter; what is
 // installed is kept, and upgraded, when everything can be.
 func TestAgainstBruteForce(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		p := drawProblem(t)
 		b := rulebook{p, rootsOf(p.Installed)}
 		got, err := Solve(p)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"moss/internal/testutil/need"
 	"moss/store/state"
 )
 
@@ -71,9 +72,7 @@ func wants(t *testing.T, when, path, want string) {
 // readable is a folder that every user may look into, with a database path.
 func readable(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user; reading as one was not tried")
-	}
+	need.Root(t, "becoming another user")
 	dir := t.TempDir()
 	for _, d := range []string{filepath.Dir(dir), dir} {
 		must(t, os.Chmod(d, 0o755))

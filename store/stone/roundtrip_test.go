@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"moss/internal/testutil/need"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -125,9 +127,7 @@ type decoded struct {
 func decodeIndependently(t *testing.T, path string) decoded {
 	t.Helper()
 	for _, program := range []string{"python3", "zstd"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("left out: the independent decoder needs the program %s", program)
-		}
+		need.Program(t, program)
 	}
 	cmd := exec.Command("python3", filepath.Join("testdata", "decode.py"), path)
 	out, err := cmd.Output()

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"moss/internal/testutil/need"
 )
 
 // farContent repeats its first mebibyte further back than StreamWindow.
@@ -90,9 +92,7 @@ func TestWideWindow(t *testing.T) {
 
 // The zstd program makes the frames that other writers make.
 func TestWideWindowOfZstdProgram(t *testing.T) {
-	if _, err := exec.LookPath("zstd"); err != nil {
-		t.Skip("left out: the program zstd is not on this machine")
-	}
+	need.Program(t, "zstd")
 	plain := farContent()
 	path := filepath.Join(t.TempDir(), "plain")
 	if err := os.WriteFile(path, plain, 0o644); err != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"moss/internal/testutil"
 	"moss/store/stone"
 	"moss/store/tree"
 )
@@ -35,7 +36,7 @@ func anyTree(t *rapid.T) *tree.Tree {
 }
 
 func TestManifestRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		want := anyTree(t)
 		got, err := tree.Decode(want.Encode())
 		if err != nil {

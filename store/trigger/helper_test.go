@@ -3,12 +3,11 @@ package trigger_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
+	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/trigger"
 )
 
@@ -31,9 +30,7 @@ type box struct {
 
 func newBox(t testing.TB) *box {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("the sandbox needs root")
-	}
+	need.Root(t, "the sandbox")
 	dir := t.TempDir()
 	b := &box{t, dir, trigger.Sandbox{Usr: filepath.Join(dir, "usr"), Etc: filepath.Join(dir, "etc"),
 		Links: map[string]string{"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}}}
@@ -47,24 +44,10 @@ func newBox(t testing.TB) *box {
 	return b
 }
 
-var library = regexp.MustCompile(`(/\S+) \(0x`)
-
 // programs copies programs of this machine with their libraries into the tree.
 func (b *box) programs(names ...string) {
 	b.t.Helper()
-	var all []string
-	for _, name := range names {
-		from, err := exec.LookPath(name)
-		if err != nil {
-			b.t.Skipf("no %s on this machine", name)
-		}
-		b.bring(from, filepath.Join("usr/bin", filepath.Base(name)))
-		all = append(all, from)
-	}
-	out, _ := exec.Command("ldd", all...).Output() // fails for static programs
-	for _, found := range library.FindAllStringSubmatch(string(out), -1) {
-		b.bring(found[1], filepath.Join("usr", strings.TrimPrefix(found[1], "/usr")))
-	}
+	testutil.Programs(b.t, names...).Files.Create(b.t, b.Usr)
 }
 
 func (b *box) bring(from, to string) {

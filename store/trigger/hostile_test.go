@@ -18,6 +18,7 @@ import (
 
 	"moss/internal/mount"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/trigger"
 )
 
@@ -200,9 +201,7 @@ func TestEndsWithItsParent(t *testing.T) {
 		_, _, err := b.run(shell("echo >/usr/begun; exec sleep " + os.Getenv("MOSS_TEST_PARENT")))
 		t.Fatal("it came back", err)
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("the sandbox needs root")
-	}
+	need.Root(t, "the sandbox")
 	mark := fmt.Sprintf("8%d", os.Getpid())
 	dir := t.TempDir()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestEndsWithItsParent$")

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"moss/internal/testutil/need"
 	"moss/store/trigger"
 )
 
@@ -185,9 +186,7 @@ func TestOverlayOnOverlay(t *testing.T) {
 		onOverlay(t)
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
-	}
+	need.Root(t, "mounting")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestOverlayOnOverlay$")
 	cmd.Env = append(os.Environ(), "MOSS_TEST_OVERLAY="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
@@ -231,9 +230,7 @@ func TestAsUser(t *testing.T) {
 		}
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("becoming another user needs root")
-	}
+	need.Root(t, "becoming another user")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestAsUser$")
 	cmd.Env, cmd.Dir = append(os.Environ(), "MOSS_TEST_USER=yes"), "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
