@@ -25,6 +25,7 @@ func main() {
 	}
 	boot := &early.Boot{Args: os.Args, Env: os.Environ(), Top: "/", Sysroot: os.Args[3]}
 	if err := guard(boot, early.ActivateSteps()); err != nil {
+		boot.Forsake(err)
 		fmt.Fprintln(os.Stderr, "moss-init:", err)
 		os.Exit(1)
 	}

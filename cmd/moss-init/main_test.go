@@ -11,6 +11,7 @@ import (
 
 	"moss/initramfs/early"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 const runMain = "MOSS_INIT_TEST_MAIN"
@@ -41,7 +42,7 @@ func inside(t *testing.T, line string, argv ...string) (report, screen string, e
 	cmd.Env = append(os.Environ(), runMain+"=1")
 	_, err = cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); errors.Is(err, exec.ErrNotFound) || ok && exit.ExitCode() == 77 {
-		t.Skipf("this machine lets tests make no mount namespace: %v", err)
+		need.Machine(t, "a mount namespace: %v", err)
 	}
 	text := func(name string) string {
 		data, err := os.ReadFile(filepath.Join(dir, name))
@@ -111,8 +112,11 @@ func TestActivateInsideAnotherInitramfs(t *testing.T) {
 
 func TestActivateTellsWhatIsWrong(t *testing.T) {
 	root := sysroot(t)
-	_, screen, err := inside(t, "moss.fstx=2 moss.fallback=off", "activate", "--sysroot", root)
+	report, screen, err := inside(t, "moss.fstx=2 moss.fallback=off", "activate", "--sysroot", root)
 	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !strings.Contains(report, `"reason":"state 2 was asked for`) && !strings.Contains(report, `"reason":"/sbin/init`) || !strings.Contains(report, `"activated":null`) {
+		t.Errorf("got the report %s", report)
+	}
 	if !ok || exit.ExitCode() != 1 || !strings.Contains(screen, "activate: state 2 was asked for, and moss.fallback=off allows no other") {
 		t.Errorf("got %v\n%s", err, screen)
 	}

@@ -27,10 +27,20 @@ type Boot struct {
 	events  *uevents
 	aliases map[string]bool // modaliases seen
 	root    *blockDevice
-	members []blockDevice // the other devices of a btrfs
+	members []blockDevice    // the other devices of a btrfs
+	stuck   map[string]error // why LUKS containers were not opened, by UUID
+	care    care
 	mounted *rootMount
 	report  Report
-	undo    []func() // gives kernel settings back before init runs
+	bare    bool // the state has no modules for the running kernel
+
+	platform  platform // nil: the hardware
+	restarted int      // restarts before this boot, once it no longer counts them
+	raised    int      // 1 once this boot has counted a restart
+	undo      []func() // gives kernel settings back before init runs
+	busy      busy
+	watchdog  watchdogDevice // nil: the machine's
+	dog       *watchdog      // the one that was armed
 }
 
 // Step is a part of the boot. Its name is its fault point (early/NAME), its
@@ -49,11 +59,17 @@ func Steps() []Step {
 		{"modules", (*Boot).coldplug},
 		{"shell", (*Boot).rescueShell},
 		{"root-device", (*Boot).findRoot},
+		{"resume", (*Boot).resume},
+		{"fsck", (*Boot).checkRoot},
 		{"sysroot", (*Boot).mountRoot},
+		{"separate-usr", (*Boot).refuseSeparateUsr},
 		{"recover", (*Boot).recoverNames},
 		{"activate", (*Boot).activate},
 		{"root-links", (*Boot).makeLinks},
+		{"settle", (*Boot).settle},
+		{"usr-read-only", (*Boot).protectUsr},
 		{"read-only", (*Boot).restoreReadOnly},
+		{"watchdog", (*Boot).armWatchdog},
 		{"report", (*Boot).writeReport},
 		{"switch-root", (*Boot).switchRoot},
 	}
@@ -63,14 +79,17 @@ func Steps() []Step {
 // has found and mounted the root and will switch to it.
 func ActivateSteps() []Step {
 	return []Step{
-		{"console", (*Boot).openConsole},
-		{"command-line", (*Boot).readCommandLine},
+		{"console", (*Boot).shareConsole},
+		{"command-line", (*Boot).takeCommandLine},
 		{"mounted", (*Boot).adoptRoot},
+		{"separate-usr", (*Boot).refuseSeparateUsr},
 		{"recover", (*Boot).recoverNames},
 		{"activate", (*Boot).activate},
 		{"root-links", (*Boot).makeLinks},
+		{"settle", (*Boot).settle},
+		{"usr-read-only", (*Boot).protectUsr},
 		{"read-only", (*Boot).restoreReadOnly},
-		{"report", (*Boot).writeReport},
+		{"report", (*Boot).leaveReport},
 	}
 }
 
@@ -90,7 +109,7 @@ func (b *Boot) take(step Step) error {
 	start := uptime()
 	err := fault.Point("early/" + step.Name)
 	if err == nil {
-		err = step.Run(b)
+		err = b.watched(step)
 	}
 	took := uptime() - start
 	b.report.Steps = append(b.report.Steps, Timing{step.Name, took})
@@ -100,7 +119,17 @@ func (b *Boot) take(step Step) error {
 	return err
 }
 
+// watched runs a step and says so when that takes long.
+func (b *Boot) watched(step Step) error {
+	defer b.watch(step.Name)()
+	return step.Run(b)
+}
+
 // path is a path of the running early system.
 func (b *Boot) path(name string) string { return filepath.Join(b.Top, name) }
 
-func (b *Boot) states() *activate.Root { return activate.Open(b.Sysroot) }
+func (b *Boot) states() *activate.Root {
+	root := activate.Open(b.Sysroot)
+	root.Warn = func(line string) { b.console.warnf("%s", line) }
+	return root
+}

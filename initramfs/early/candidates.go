@@ -14,72 +14,111 @@ import (
 	"moss/store/activate"
 )
 
-// candidates lists the states to fall back to, best first: the earlier ones of
-// the boot menu from the newest on, for they have been chosen to be booted
-// before, then everything else that is there, newest first.
-func (c *choice) candidates() ([]activate.ID, error) {
-	there, err := c.present()
-	if err != nil {
-		return nil, err
-	}
-	menu, err := readMenu(filepath.Join(c.states.Dir(), ".moss/boot/menu"))
-	if errors.Is(err, fs.ErrNotExist) {
-		menu = there
-	} else if err != nil {
-		c.warn("the list of menu entries could not be read: %v", err)
-		menu = there
-	}
-	before := cmp.Or(c.outcome.Wanted, math.MaxUint64)
-	newest := func(a, b activate.ID) int { return cmp.Compare(b, a) }
-	first := slices.SortedFunc(slices.Values(menu), newest)
-	first = slices.DeleteFunc(first, func(id activate.ID) bool { return id >= before })
-	var ids []activate.ID
-	for _, id := range append(first, there...) {
-		if c.tried[id] == nil && id != c.outcome.Wanted && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
+// candidates are what can be fallen back to, each list best first.
+type candidates struct {
+	// menu has the entries of the boot menu.
+	menu []menuEntry
+	// first are the states before the wanted one that are in the menu, the newest
+	// first: they have been chosen to be booted before. rest is every other one
+	// that is there, the wanted one not.
+	first, rest []activate.ID
 }
 
-// present is every sealed state, the live one included, newest first.
-func (c *choice) present() ([]activate.ID, error) {
+func (c *choice) candidates() candidates {
+	there := c.present()
+	var found candidates
+	offered := there
+	menu, err := readMenu(filepath.Join(c.states.Dir(), ".moss/boot/menu"))
+	switch {
+	case err == nil:
+		found.menu = menu
+		offered = nil
+		for _, e := range menu {
+			offered = append(offered, e.state)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		c.warn("the list of menu entries could not be read: %v", err)
+	}
+	before := cmp.Or(c.outcome.Wanted, math.MaxUint64)
+	for _, id := range slices.SortedFunc(slices.Values(offered), newest) {
+		if id < before && !slices.Contains(found.first, id) {
+			found.first = append(found.first, id)
+		}
+	}
+	for _, id := range there {
+		if id != c.outcome.Wanted && !slices.Contains(found.first, id) {
+			found.rest = append(found.rest, id)
+		}
+	}
+	return found
+}
+
+// others are the entries of these states for another kernel, in their order.
+func (found candidates) others(kernel string, ids []activate.ID) (entries []menuEntry) {
+	for _, id := range ids {
+		for _, e := range found.menu {
+			if e.state == id && e.kernel != "" && e.kernel != kernel {
+				entries = append(entries, e)
+			}
+		}
+	}
+	return entries
+}
+
+func newest(a, b activate.ID) int { return cmp.Compare(b, a) }
+
+// present is every sealed state, the live one included, newest first. Those that a
+// damaged disk does not show are no reason to give up the others.
+func (c *choice) present() []activate.ID {
 	ids, err := c.states.Archived()
 	if err != nil {
-		return nil, err
+		c.warn("some states could not be looked at: %v", err)
 	}
 	if live, err := activate.LiveID(c.states.Usr()); err == nil && !slices.Contains(ids, live) {
 		ids = append(ids, live)
 	}
-	slices.SortFunc(ids, func(a, b activate.ID) int { return cmp.Compare(b, a) })
-	return ids, nil
+	slices.SortFunc(ids, newest)
+	return ids
+}
+
+// menuEntry is an entry of the boot menu, as the running system told of it.
+type menuEntry struct {
+	state  activate.ID
+	kernel string // "" when it is not told
+	// once is what LoaderEntryOneShot has to be for the loader to start it, file
+	// its name below loader/entries; "" in lists that are older than these words.
+	once, file string
 }
 
 // maxMenu bounds the menu file, in bytes; it has a short line for each of a
 // handful of entries.
 const maxMenu = 64 << 10
 
-// readMenu reads the states of "<id> <kernel version>" lines. Other lines are
-// passed over: a newer moss may write more.
-func readMenu(path string) ([]activate.ID, error) {
+// readMenu reads lines of "<id> <kernel version> <one-shot> <file>". Other lines
+// are passed over, and so are more words: a newer moss may write more.
+func readMenu(path string) ([]menuEntry, error) {
+	text, err := readBounded(path, maxMenu)
+	if err != nil {
+		return nil, err
+	}
+	var entries []menuEntry
+	for line := range strings.Lines(text) {
+		words := append(strings.Fields(line), "", "", "", "")
+		id, err := activate.ParseID(words[0])
+		e := menuEntry{id, words[1], words[2], words[3]}
+		if err == nil && !slices.Contains(entries, e) {
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
+}
+
+func readBounded(path string, most int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxMenu))
-	if err != nil {
-		return nil, err
-	}
-	var ids []activate.ID
-	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if id, err := activate.ParseID(words[0]); err == nil && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	return string(text), err
 }

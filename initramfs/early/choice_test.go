@@ -34,6 +34,7 @@ func system(t *testing.T, live string, archived map[string]string) *choice {
 		warn:     func(format string, args ...any) { t.Logf("warning: "+format, args...) },
 		now:      func() time.Time { return time.Date(2026, 11, 22, 5, 0, 0, 0, time.FixedZone("", 3600)) },
 	}
+	c.exchange = c.states.Exchange
 	return c
 }
 
@@ -234,9 +235,9 @@ func TestFallbackOff(t *testing.T) {
 }
 
 func TestNothingCanBoot(t *testing.T) {
-	c := system(t, "1 broken", map[string]string{"2": "old", "3": "broken"}).with("moss.fstx=3")
+	c := system(t, "1 broken", map[string]string{"2": "unsealed", "3": "broken"}).with("moss.fstx=3")
 	err := c.run()
-	for _, want := range []string{"no state can boot: " + brokenInit, "\n  state 2: " + otherInit, "\n  state 1: " + brokenInit} {
+	for _, want := range []string{"no state can boot: " + brokenInit, "\n  state 1: " + brokenInit} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v\nwant %q", err, want)
 		}
@@ -264,7 +265,7 @@ func TestFailedRecord(t *testing.T) {
 	path := filepath.Join(c.states.Dir(), ".moss/boot/failed/3")
 	record := func(reason string) string {
 		t.Helper()
-		if err := c.remember(3, reason); err != nil {
+		if err := c.remember(3, errors.New(reason)); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -273,7 +274,7 @@ func TestFailedRecord(t *testing.T) {
 		}
 		return string(text)
 	}
-	first := "reason: no C library\nkernel: 6.1.0\ntime: 2026-11-22T04:00:00Z\n"
+	first := "reason: no C library\nkernel: 6.1.0\ntime: 2026-11-22T04:00:00Z\ntree: none\n"
 	if got := record("no\nC library"); got != first {
 		t.Errorf("got %q, want %q", got, first)
 	}
@@ -282,7 +283,7 @@ func TestFailedRecord(t *testing.T) {
 	if got := record("no C library"); got != first {
 		t.Errorf("got %q, want the first record to stay", got)
 	}
-	if got, want := record("another"), "reason: another\nkernel: 6.1.0\ntime: 2026-11-22T05:00:00Z\n"; got != want {
+	if got, want := record("another"), "reason: another\nkernel: 6.1.0\ntime: 2026-11-22T05:00:00Z\ntree: none\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -318,18 +319,19 @@ func TestPanicIsOneStatesFailure(t *testing.T) {
 
 func FuzzMenu(f *testing.F) {
 	f.Add("3 6.1.0\n2 6.1.0\n")
+	f.Add("3 6.1.0 moss-x-3-6.1.0_* moss-x-3-6.1.0_+3.conf\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		path := filepath.Join(t.TempDir(), "menu")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		ids, err := readMenu(path)
-		seen := map[activate.ID]bool{0: true}
-		for _, id := range ids {
-			if err != nil || seen[id] {
-				t.Errorf("%q: got %v, %v", text, ids, err)
+		all, err := readMenu(path)
+		seen := map[menuEntry]bool{}
+		for _, e := range all {
+			if err != nil || seen[e] || e.state == 0 {
+				t.Errorf("%q: got %v, %v", text, all, err)
 			}
-			seen[id] = true
+			seen[e] = true
 		}
 	})
 }

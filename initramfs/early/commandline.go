@@ -54,12 +54,13 @@ func seconds(line cmdline.Line, key string, low, otherwise int) int {
 }
 
 // patience is how long to wait for the root device; 0 is for ever, which is
-// what rootwait asks of the kernel. rootdelay= never shortens it.
+// what rootwait asks of the kernel; rootwait= has seconds, since Linux 6.5.
+// rootdelay= never shortens it.
 func patience(line cmdline.Line) time.Duration {
-	if line.Has("rootwait") && !line.Has("moss.timeout") {
+	if value, ok := line.Last("rootwait"); ok && value == "" && !line.Has("moss.timeout") {
 		return 0
 	}
-	n := max(seconds(line, "moss.timeout", 1, deviceTimeout), seconds(line, "rootdelay", 0, 0))
+	n := max(seconds(line, "moss.timeout", 1, seconds(line, "rootwait", 1, deviceTimeout)), seconds(line, "rootdelay", 0, 0))
 	return time.Duration(n) * time.Second
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +21,10 @@ type Console struct {
 	kmsg, tty *os.File
 	shown     int // the kernel shows messages below this level itself
 	debug     bool
+	shared    bool // somebody else's, with a splash screen maybe
+
+	mu   sync.Mutex // the watch over a step writes, too
+	last time.Time  // when something was last told that must be seen
 }
 
 // Levels of syslog(2).
@@ -38,11 +44,11 @@ func (c *Console) Errorf(format string, args ...any) {
 }
 
 func (c *Console) warnf(format string, args ...any) {
-	c.write(levelWarning, true, fmt.Sprintf(format, args...))
+	c.write(levelWarning, !c.shared, fmt.Sprintf(format, args...))
 }
 
 func (c *Console) infof(format string, args ...any) {
-	c.write(levelInfo, c.debug, fmt.Sprintf(format, args...))
+	c.write(levelInfo, c.debug && !c.shared, fmt.Sprintf(format, args...))
 }
 
 // debugf is silent without moss.debug.
@@ -53,6 +59,11 @@ func (c *Console) debugf(format string, args ...any) {
 }
 
 func (c *Console) write(level int, important bool, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if level < levelInfo {
+		c.last = time.Now()
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if len(line) > longestRecord {
@@ -62,6 +73,13 @@ func (c *Console) write(level int, important bool, text string) {
 	}
 }
 
+// silence is how long nothing was told that must be seen.
+func (c *Console) silence() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.last)
+}
+
 func (c *Console) record(level int, important bool, line string) {
 	logged := false
 	if c.kmsg != nil {
@@ -69,7 +87,8 @@ func (c *Console) record(level int, important bool, line string) {
 		_, err := fmt.Fprintf(c.kmsg, "<%d>moss-init: %s\n", daemon|level, line)
 		logged = err == nil
 	}
-	if logged && (level < c.shown || !important) {
+	switch {
+	case !important && level >= c.shown, logged && level < c.shown:
 		return
 	}
 	tty := c.tty
@@ -86,6 +105,16 @@ func (b *Boot) openConsole() error {
 	b.console.tty, _ = os.OpenFile(b.path("dev/console"), os.O_RDWR|unix.O_NOCTTY, 0)
 	b.console.shown = consoleLevel(b.path("proc/sys/kernel/printk"))
 	return nil
+}
+
+// shareConsole is openConsole inside somebody else's initramfs. A splash screen
+// may run there, so that only what changed the outcome is written over it; the rest
+// is for the log, which shows it unless the command line says quiet.
+func (b *Boot) shareConsole() error {
+	b.console.shared = true
+	b.set("proc/sys/kernel/printk_devkmsg", "on\n")
+	b.loadKeymap()
+	return b.openConsole()
 }
 
 // takeConsole is openConsole for PID 1, which also needs standard input, output

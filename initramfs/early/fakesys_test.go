@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"moss/internal/gpt"
+	"moss/internal/gpt/gpttest"
 	"moss/internal/testutil"
 )
 
@@ -21,7 +23,7 @@ func plug(t testing.TB, top, name string, front []byte, labels ...string) {
 	}
 	disk := front
 	for i, label := range labels {
-		disk = gpt(512, labels...)
+		disk = table(labels...)
 		part := fmt.Sprintf("%s%d", name, i+1)
 		tree["sys/devices/"+name+"/"+part+"/size"] = "1024\n"
 		tree["sys/devices/"+name+"/"+part+"/uevent"] = fmt.Sprintf("MAJOR=254\nMINOR=%d\nDEVTYPE=partition\nPARTN=%d\nPARTNAME=%s\n", i+1, i+1, label)
@@ -32,6 +34,16 @@ func plug(t testing.TB, top, name string, front []byte, labels ...string) {
 	tree.Create(t, top)
 	// Last: a device is announced when all of it is there.
 	link(t, filepath.Join(top, "sys/class/block", name), "../../devices/"+name)
+}
+
+// table is a disk of 2048 sectors with a GPT.
+func table(labels ...string) []byte {
+	var parts []gpt.Part
+	for i, label := range labels {
+		parts = append(parts, gpt.Part{Number: i + 1, Type: "0fc63daf-8483-4772-8e79-3d69d8477de4", Name: label,
+			UUID: fmt.Sprintf("12345678-9abc-4def-8123-456789abcd%02x", i+1), First: uint64(64 * (i + 1)), Last: uint64(64*(i+1) + 63)})
+	}
+	return gpttest.Disk(512, 2048, someUUID, parts...)
 }
 
 func link(t testing.TB, path, target string) {

@@ -20,6 +20,24 @@ func flagNames() map[string]uintptr {
 	}
 }
 
+// undoing are the options that take one of flagNames back.
+func undoing() map[string]string {
+	return map[string]string{
+		"async": "sync", "atime": "noatime", "diratime": "nodiratime", "norelatime": "relatime", "nostrictatime": "strictatime",
+		"nolazytime": "lazytime", "loud": "silent", "nomand": "mand", "exec": "noexec", "suid": "nosuid", "dev": "nodev", "symfollow": "nosymfollow",
+	}
+}
+
+// forPrograms tells the options of mount(8) and systemd.mount(5) that no file
+// system ever sees; one that got them would refuse to be mounted.
+func forPrograms(option string) bool {
+	switch option {
+	case "", "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "owner", "group":
+		return true
+	}
+	return strings.HasPrefix(option, "x-") || strings.HasPrefix(option, "X-") || strings.HasPrefix(option, "comment=")
+}
+
 // mountOptions cuts rootflags= into flags and the file system's own options.
 // Read-only is the kernel's default and that of every initramfs; of ro and rw
 // on the command line the last one counts.
@@ -32,12 +50,15 @@ func mountOptions(line cmdline.Line) (flags uintptr, data string) {
 	var own []string
 	for _, option := range strings.Split(text, ",") {
 		flag, known := flagNames()[option]
+		undone, undo := undoing()[option]
 		switch {
-		case option == "" || option == "defaults" || option == "exec" || option == "suid" || option == "dev":
+		case forPrograms(option):
 		case option == "ro" || option == "rw":
 			flags = readOnly(flags, option)
 		case known:
 			flags |= flag
+		case undo:
+			flags &^= flagNames()[undone]
 		default:
 			own = append(own, option)
 		}

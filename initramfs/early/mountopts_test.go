@@ -23,6 +23,8 @@ func TestMountOptions(t *testing.T) {
 		"rw rootflags=a rootflags=ro,b":  {unix.MS_RDONLY, "b"},
 		`rw rootflags="x=a b,nodev"`:     {unix.MS_NODEV, "x=a b"},
 		"rw rootflags=compress=zstd,ssd": {0, "compress=zstd,ssd"},
+		"rw rootflags=x-systemd.device-timeout=0,nofail,_netdev,X-a,comment=b,auto": {0, ""},
+		"rw rootflags=noatime,nodev,async,atime,exec":                               {unix.MS_NODEV, ""},
 	} {
 		flags, data := mountOptions(cmdline.Parse(line))
 		if flags != want.flags || data != want.data {
@@ -38,6 +40,7 @@ func TestRootTypes(t *testing.T) {
 		{"", "ext3", "ext4", ""},
 		{"", "btrfs", "btrfs", ""},
 		{"rootfstype=xfs,ext4", "", "xfs", ""},
+		{"rootfstype=auto", "ext2", "ext4", ""},
 		{"", "", "", "holds no file system that moss-init knows"},
 		{"", "crypto_LUKS", "", "only an initramfs with the tools for crypto_LUKS"},
 		{"", "swap", "", "tools for swap"},

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // inNamespace runs the rest of a test in a mount namespace of its own, so that
@@ -25,9 +26,7 @@ func inNamespace(t *testing.T) (inside bool) {
 		}
 		return true
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs root for a mount namespace")
-	}
+	need.Root(t, "a mount namespace")
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), mark+"="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
@@ -112,6 +111,7 @@ func TestMountsGoAlong(t *testing.T) {
 	}
 	mountMemory(t, b.Sysroot, 0)
 	testutil.Tree{"run/": ""}.Create(t, b.Sysroot)
+	b.makeMountPoints()
 	for _, name := range []string{"run", "dev"} {
 		if err := b.move(name); err != nil {
 			t.Error(err)

@@ -32,6 +32,16 @@ type Timing struct {
 // ends with the one line that every boot prints. A report that cannot be
 // written is no reason not to boot.
 func (b *Boot) writeReport() error {
+	b.saveReport()
+	if b.report.Fallback {
+		b.console.Errorf("%s", b.report.line())
+	} else {
+		b.console.infof("%s", b.report.line())
+	}
+	return nil
+}
+
+func (b *Boot) saveReport() {
 	b.report.End = uptime()
 	dir := b.path("run/moss")
 	err := os.MkdirAll(dir, 0o755)
@@ -41,12 +51,13 @@ func (b *Boot) writeReport() error {
 	if err != nil {
 		b.console.warnf("write the boot report: %v", err)
 	}
-	if b.report.Fallback {
-		b.console.Errorf("%s", b.report.line())
-	} else {
-		b.console.infof("%s", b.report.line())
-	}
-	return nil
+}
+
+// leaveReport is writeReport where others go on: it is the end of what moss-init
+// does there, so the kernel's settings come back.
+func (b *Boot) leaveReport() error {
+	defer b.unset()
+	return b.writeReport()
 }
 
 // line is the outcome for a person.
@@ -76,6 +87,7 @@ func (r *Report) JSON() []byte {
 	w.key("wanted").id(r.Wanted)
 	w.key("activated").id(r.Activated)
 	w.key("fallback").raw(strconv.FormatBool(r.Fallback))
+	w.key("step").number(int64(r.Step))
 	w.key("reason").text(r.Reason)
 	w.key("failed").open('[')
 	for _, f := range r.Failed {

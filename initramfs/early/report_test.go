@@ -15,6 +15,7 @@ type bootJSON struct {
 	Wanted    *uint64 `json:"wanted"`
 	Activated *uint64 `json:"activated"`
 	Fallback  bool    `json:"fallback"`
+	Step      int     `json:"step"`
 	Reason    string  `json:"reason"`
 	Failed    []struct {
 		State  uint64 `json:"state"`

@@ -1,120 +1,94 @@
 package early
 
 import (
-	"errors"
-	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
-// slow is when the boot says what it is waiting for.
-const slow = 2 * time.Second
-
-// findRoot waits for the device of root=, loading on the way what the devices
-// that come up ask for.
-func (b *Boot) findRoot() error {
-	text, ok := b.line.Last("root")
-	if !ok {
-		return errNoRoot
-	}
-	spec, err := parseRoot(text)
-	if err != nil {
-		return err
-	}
-	hunt := &hunt{boot: b, spec: spec, devices: newDevices(b.path("sys"), b.path("dev")), limit: patience(b.line)}
-	b.root, b.members, err = hunt.run()
-	return errors.Join(err, b.events.close())
+// wanted is a description of one device among those that are there.
+type wanted interface {
+	// pick chooses it, nil when it is not there yet. An error goes on after the
+	// words for what is looked for.
+	pick(found []blockDevice) (*blockDevice, error)
+	// unserved is why it may never come, "" when no reason is seen.
+	unserved(found []blockDevice) string
 }
 
 // hunt is the search for one device.
 type hunt struct {
 	boot    *Boot
-	spec    rootSpec
+	want    wanted    // nil: nothing, until somebody says what
+	title   string    // of what is wanted, for messages: root=UUID=…
+	auto    *autoRoot // the search by partition table that led to it
 	devices *devices
 	limit   time.Duration // 0: no end
-	told    bool
+	fewer   bool          // a btrfs may have devices missing when the time is over
+	swap    bool          // for resume=: no root, and no reason not to boot
+	byHand  bool          // a person said what is wanted
+
+	start, person int64 // when it began, and how long it waited for a person; ms
+	blocks        int   // events about block devices
+	told          bool
+	found         []blockDevice // by the last look
+	others        []blockDevice // the other devices of the btrfs that was found
+	partial       *blockDevice  // a btrfs of which some devices are missing
+	missing       int           // how many
+	late          bool          // the time was over
 }
 
-func (h *hunt) run() (*blockDevice, []blockDevice, error) {
-	start := uptime()
-	for {
-		if err := h.drain(); err != nil {
-			return nil, nil, err
-		}
-		found, err := h.devices.scan()
-		if err != nil {
-			return nil, nil, err
-		}
-		root, others, err := h.spec.pick(found)
-		if root != nil || err != nil {
-			return root, others, err
-		}
-		waited := time.Duration(uptime()-start) * time.Millisecond
-		if h.limit > 0 && waited >= h.limit {
-			return nil, nil, fmt.Errorf("root=%s did not appear within %v\n%s", h.spec, h.limit, list(found))
-		}
-		if err := h.wait(waited, found); err != nil {
-			return nil, nil, err
-		}
+func (b *Boot) newHunt(want wanted, title string, limit time.Duration) *hunt {
+	options, _ := b.line.Last("rootflags")
+	return &hunt{
+		boot: b, want: want, title: title, limit: limit, start: uptime(),
+		devices: newDevices(b.path("sys"), b.path("dev")), fewer: slices.Contains(strings.Split(options, ","), "degraded"),
 	}
 }
 
-// wait sleeps until the kernel reports something, and says so once when that
-// takes long.
-func (h *hunt) wait(waited time.Duration, found []blockDevice) error {
-	left := time.Duration(-1)
-	if h.limit > 0 {
-		left = h.limit - waited
+// findRoot waits for the root device, loading on the way what the devices that
+// come up ask for. Without root= it is the partition that says that it is a
+// root. Where an image has a shell, a person can name another one.
+func (b *Boot) findRoot() error { return b.findWithin(patience(b.line)) }
+
+func (b *Boot) findWithin(limit time.Duration) error {
+	h := b.newHunt(nil, "", limit)
+	err := h.aim()
+	var root *blockDevice
+	if err == nil {
+		root, err = h.run()
 	}
-	if !h.told {
-		first := max(slow-waited, 0)
-		if left >= 0 {
-			first = min(first, left)
-		}
-		over, err := h.boot.events.wait(first)
-		if err == nil && over && first != left {
-			h.told = true
-			h.boot.console.warnf("waiting for root=%s; %s", h.spec, list(found))
-		}
+	if err != nil {
+		root, err = h.ask(err)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := h.boot.events.wait(left)
-	return err
+	b.root, b.members = root, h.others
+	if h.auto != nil && h.auto.readOnly {
+		b.console.infof("%s is marked read-only in the partition table", *root)
+		b.care.readOnly = true
+	}
+	return nil
 }
 
-// drain takes every event that is there: new devices get their drivers, block
-// devices are looked at again. When some were lost, all is read from /sys anew.
-func (h *hunt) drain() error {
-	for {
-		e, err := h.boot.events.next()
-		switch {
-		case errors.Is(err, errLost):
-			h.devices = newDevices(h.devices.sys, h.devices.dev)
-			h.boot.loadPresent()
-		case err != nil:
-			return err
-		case e == nil:
-			return nil
-		default:
-			h.take(e)
-		}
+// aim reads root= of the command line.
+func (h *hunt) aim() error {
+	text, ok := h.boot.line.Last("root")
+	if !ok || text == "gpt-auto" {
+		return h.aimByTable()
 	}
+	return h.aimAt(text)
 }
 
-func (h *hunt) take(e event) {
-	if e["ACTION"] == "add" {
-		h.boot.loadFor(e["MODALIAS"])
+func (h *hunt) aimAt(text string) error {
+	spec, err := parseRoot(text)
+	if err != nil {
+		return err
 	}
-	if e["SUBSYSTEM"] == "block" {
-		h.devices.forget(sysName(e["DEVPATH"]))
+	h.want, h.title, h.auto = spec, "root="+spec.String(), nil
+	if spec.by == "PARTLABEL" && !h.devices.tables {
+		h.devices.tables = true
+		h.devices.forgetAll()
 	}
-}
-
-// sysName is the last name of a device's path, which is its name in /sys.
-func sysName(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' {
-			return path[i+1:]
-		}
-	}
-	return path
+	return nil
 }

@@ -11,6 +11,9 @@ func TestParseRoot(t *testing.T) {
 		"uuid=ab":                   {"UUID", "ab"},
 		"LABEL=my root":             {"LABEL", "my root"},
 		"LABEL=a=b":                 {"LABEL", "a=b"},
+		`LABEL="my root"`:           {"LABEL", "my root"},
+		"UUID='ab'":                 {"UUID", "ab"},
+		`LABEL="x`:                  {"LABEL", `"x`},
 		"PARTUUID=deadbeef-02":      {"PARTUUID", "deadbeef-02"},
 		"PARTLABEL=root":            {"PARTLABEL", "root"},
 		"/dev/vda2":                 {"path", "vda2"},
@@ -26,7 +29,7 @@ func TestParseRoot(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "UUID=", "vda", "nfs:server:/x", "/dev/nfs", "/dev/root", "/dev/", "ZFS=pool", "dhcp",
+		"", "UUID=", `LABEL=""`, "vda", "/dev/root", "/dev/",
 		"PARTUUID=x/PARTNROFF=1", "/dev/disk/by-id/virtio-x", "1:", ":1",
 	} {
 		if got, err := parseRoot(text); err == nil {
@@ -42,11 +45,19 @@ func device(name, uuid, label string) blockDevice {
 func TestPick(t *testing.T) {
 	plain := []blockDevice{device("vda1", "AA", "root"), device("vdb1", "bb", "data"), device("vdc1", "cc", "data")}
 	plain[0].Part = partition{UUID: "P1", Label: "system"}
+	plain = append(plain, device("vdd1", "dd", "copy"), device("vdd2", "dd", "copy"), device("vde", "ee", "disk"), device("vde1", "ee", "disk"),
+		device("vdf", "ff", "inside"), device("dm-0", "0f", "inside"))
+	plain[6].parent, plain[8].slaves, plain[8].mapper = "vde", []string{"vdf"}, "plain"
 	for _, tt := range []struct{ root, want, err string }{
 		{"UUID=aa", "vda1", ""},
 		{"LABEL=root", "vda1", ""},
 		{"LABEL=ROOT", "", ""},
-		{"LABEL=data", "", "vdb1 ext4 UUID=bb LABEL=data and /dev/vdc1"},
+		{"LABEL=data", "", "is the name of two devices:\n  /dev/vdb1 ext4 UUID=bb LABEL=data\n  /dev/vdc1 ext4 UUID=cc LABEL=data\nwhat tells them apart is root=UUID=bb and root=UUID=cc"},
+		{"LABEL=copy", "", "one is a copy of the other or the same disk seen twice; remove one, or name it by its place: root=/dev/vdd1 or root=/dev/vdd2"},
+		{"LABEL=disk", "vde1", ""},
+		{"LABEL=inside", "dm-0", ""},
+		{"/dev/mapper/plain", "dm-0", ""},
+		{"/dev/dm-0", "dm-0", ""},
 		{"PARTUUID=p1", "vda1", ""},
 		{"PARTLABEL=system", "vda1", ""},
 		{"/dev/vdb1", "vdb1", ""},
@@ -56,7 +67,7 @@ func TestPick(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := spec.pick(plain)
+		got, err := spec.pick(plain)
 		if (got == nil) != (tt.want == "") || got != nil && got.Name != tt.want {
 			t.Errorf("%s: got %v, want %q", tt.root, got, tt.want)
 		}
@@ -66,25 +77,85 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// One btrfs on several devices is one file system, and not there before all of
-// them are; a copy of a device of it is not another one.
+// One btrfs on several devices is one file system; a copy of a device of it is
+// not another one, and a damaged one is not there.
 func TestPickOfBtrfs(t *testing.T) {
 	part := func(name string, member uint64) blockDevice {
 		return blockDevice{Name: name, Holds: superblock{Type: "btrfs", UUID: "u", Members: 2, Member: member}}
 	}
 	spec := rootSpec{"UUID", "u"}
-	if got, _, err := spec.pick([]blockDevice{part("vda", 1)}); got != nil || err != nil {
-		t.Errorf("got %v, %v, want to wait for the second device", got, err)
+	for _, tt := range []struct {
+		found           []blockDevice
+		others, missing int
+	}{
+		{[]blockDevice{part("vda", 1)}, 0, 1},
+		{[]blockDevice{part("vda", 1), part("vdb", 2)}, 1, 0},
+	} {
+		got, err := spec.pick(tt.found)
+		if err != nil || got == nil || got.Name != "vda" {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if others, missing := siblings(*got, tt.found); len(others) != tt.others || missing != tt.missing {
+			t.Errorf("got %d others and %d missing, want %d and %d", len(others), missing, tt.others, tt.missing)
+		}
 	}
-	got, others, err := spec.pick([]blockDevice{part("vda", 1), part("vdb", 2)})
-	if got == nil || got.Name != "vda" || len(others) != 1 || others[0].Name != "vdb" || err != nil {
-		t.Errorf("got %v, %v, %v", got, others, err)
+	damaged := part("vdb", 2)
+	damaged.Holds.Damaged = true
+	if _, missing := siblings(part("vda", 1), []blockDevice{part("vda", 1), damaged}); missing != 1 {
+		t.Errorf("got %d missing, want a damaged one to count as that", missing)
 	}
-	if got, _, err := (rootSpec{"path", "vdb"}).pick([]blockDevice{part("vda", 1), part("vdb", 2)}); got == nil || got.Name != "vdb" || err != nil {
+	if got, err := (rootSpec{"path", "vdb"}).pick([]blockDevice{part("vda", 1), part("vdb", 2)}); got == nil || got.Name != "vdb" || err != nil {
 		t.Errorf("got %v, %v, want the device that was named", got, err)
 	}
-	if _, _, err := spec.pick([]blockDevice{part("vda", 1), part("vdb", 2), part("vdc", 1)}); err == nil {
+	if _, err := spec.pick([]blockDevice{part("vda", 1), part("vdb", 2), part("vdc", 1)}); err == nil {
 		t.Error("a copy of a device was taken for another one")
+	}
+}
+
+// What no driver makes is told in words, at once where the words alone say it.
+func TestRootsOfOthers(t *testing.T) {
+	for text, want := range map[string]string{
+		"/dev/nfs": "on the network", "nfs:server:/x": "on the network", "nfs4:x": "on the network", "dhcp": "on the network", "iscsi:@host::3260:1:iqn.x": "on the network",
+		"nbd:10.0.0.1:x": "on the network", "/dev/nbd0p1": "on the network", "ceph:mon:/": "on the network", "/dev/rbd0": "on the network", "https://host/x": "on the network",
+		"zfs:pool/root": "in a ZFS pool", "ZFS=pool/root": "in a ZFS pool", "zfs": "in a ZFS pool", "/dev/zvol/pool/x": "in a ZFS pool",
+		"live:CDLABEL=x": "an image", "tmpfs": "in memory", "/dev/ram0": "in memory",
+	} {
+		_, err := parseRoot(text)
+		for _, part := range []string{"root=" + text, " is " + want, `"moss-init activate" in an image of dracut or initramfs-tools`} {
+			if err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: got %v, want %q", text, err, part)
+			}
+		}
+	}
+	pv := blockDevice{Name: "sda2", Holds: superblock{Type: "LVM2_member"}}
+	for _, tt := range []struct {
+		root  string
+		found []blockDevice
+		want  string
+	}{
+		{"/dev/mapper/vg-root", []blockDevice{pv}, "/dev/sda2 is an LVM physical volume"},
+		{"UUID=x", []blockDevice{pv}, "/dev/sda2 is an LVM physical volume"},
+		{"LABEL=x", []blockDevice{{Name: "sdb", Holds: superblock{Type: "linux_raid_member"}}}, "(md)"},
+		{"UUID=x", []blockDevice{{Name: "sdb", Holds: superblock{Type: "bcache"}}}, "bcache"},
+		{"UUID=x", []blockDevice{{Name: "sdb", Holds: superblock{Type: "zfs_member"}}}, "ZFS"},
+		{"PARTUUID=x", []blockDevice{pv}, ""},
+		{"UUID=x", []blockDevice{device("sda1", "y", "")}, ""},
+		{"/dev/mapper/mpatha", nil, "multipath"},
+		{"/dev/mapper/vg-root", nil, "LVM"},
+		{"/dev/vg/root", nil, "LVM"},
+		{"/dev/md127", nil, "mdadm"},
+		{"/dev/bcache0", nil, "bcache"},
+		{"/dev/sda1", nil, ""},
+		{"/dev/cciss/c0d0p1", nil, ""},
+	} {
+		spec, err := parseRoot(tt.root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := spec.unserved(tt.found)
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) || got != "" && !strings.Contains(got, otherMode) {
+			t.Errorf("%s: got %q, want %q", tt.root, got, tt.want)
+		}
 	}
 }
 

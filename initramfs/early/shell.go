@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // rescueShell is a step: with moss.shell on the command line a person gets a
@@ -28,7 +25,7 @@ func (b *Boot) rescueShell() error {
 	for _, line := range b.shellWelcome() {
 		b.console.Errorf("%s", line)
 	}
-	status, err := b.runShell(argv)
+	status, err := b.runProgram(argv, true)
 	if err != nil {
 		b.console.Errorf("moss.shell: %v; going on", err)
 		return nil
@@ -58,7 +55,8 @@ func (b *Boot) shellWelcome() []string {
 	}
 	return []string{
 		"moss.shell: a shell before the root is mounted; busybox --list names its commands, disks are below /dev",
-		"to look into the root: mount -o ro /dev/... /sysroot, and unmount it before you leave",
+		"to look into the root: mount -o ro,noload (xfs and f2fs: ro,norecovery) /dev/... /sysroot, and unmount it before you leave",
+		"ro alone replays the journal, which destroys the file system of a system that hibernates; reboot and poweroff need -f here",
 		end,
 	}
 }
@@ -66,49 +64,8 @@ func (b *Boot) shellWelcome() []string {
 // bootsOn: a shell that ended with 0, for an entry that names a state.
 func (b *Boot) bootsOn(status int) bool { return status == 0 && b.line.Has("moss.fstx") }
 
-// runShell starts the shell in a session of its own, with the console as its
-// terminal so that Ctrl-C works, and waits for its end. A console that cannot be a
-// terminal, or is somebody's, does without.
-func (b *Boot) runShell(argv []string) (status int, err error) {
-	tty := b.console.tty
-	if tty == nil {
-		return 0, errors.New("there is no console")
-	}
-	attr := &os.ProcAttr{
-		Dir: b.Top, Files: []*os.File{tty, tty, tty},
-		Env: []string{"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux", "PS1=(moss) # "},
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0},
-	}
-	process, err := os.StartProcess(b.path(argv[0]), argv, attr)
-	if err != nil {
-		attr.Sys.Setctty = false
-		if process, err = os.StartProcess(b.path(argv[0]), argv, attr); err != nil {
-			return 0, err
-		}
-	}
-	state, err := process.Wait()
-	if err != nil {
-		return 0, err
-	}
-	reap()
-	return state.ExitCode(), nil
-}
-
-// reap takes what the shell left behind and has ended: PID 1 is its parent now.
-func reap() {
-	if os.Getpid() != 1 {
-		return
-	}
-	for {
-		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); pid <= 0 && !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
-}
-
 // restart writes out what the shell changed; it returns only on an error.
 func (b *Boot) restart() {
 	b.console.Errorf("moss.shell: restart")
-	unix.Sync()
-	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	_ = b.machinery().restart()
 }

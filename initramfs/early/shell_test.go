@@ -79,7 +79,7 @@ func TestWhatFollowsTheShell(t *testing.T) {
 		}
 	}
 	b, _ := shellBoot(t, "moss.shell", testutil.Tree{"bin/sh": says + "7"})
-	if status, err := b.runShell(b.shell()); err != nil || status != 7 {
+	if status, err := b.runProgram(b.shell(), true); err != nil || status != 7 {
 		t.Errorf("got %d, %v, want 7", status, err)
 	}
 }

@@ -15,20 +15,29 @@ command-line
 modules
 shell
 root-device
+resume
+fsck
 sysroot
+separate-usr
 recover
 activate
 root-links
+settle
+usr-read-only
 read-only
+watchdog
 report
 switch-root`
 
 const wantActivateSteps = `console
 command-line
 mounted
+separate-usr
 recover
 activate
 root-links
+settle
+usr-read-only
 read-only
 report`
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"unicode/utf16"
 )
@@ -15,6 +16,9 @@ type superblock struct {
 	Type, UUID, Label string
 	// Members is how many devices a btrfs spans and Member which of them this is.
 	Members, Member uint64
+	// Damaged: the checksum of the superblock is wrong. The name still serves to
+	// find it, for a check of the file system may put it right from a copy.
+	Damaged bool
 }
 
 // probeSize is enough for every superblock below: the last is that of btrfs, at
@@ -24,12 +28,15 @@ const probeSize = 68 << 10
 // probe recognises a file system by the first probeSize bytes of its device, or
 // by fewer when the device is that small. What cannot be a root file system is
 // recognised, too, so that a message can name it. The order matters only where
-// an old superblock may survive beside a new one: those at the very front, which
-// every mkfs overwrites, come last.
+// an old superblock survives beside a new one. A RAID is made around what is
+// there already, so it comes first; every mkfs clears the first kilobytes, so of
+// two in there the one that another would have cleared is the older; mkfs.btrfs
+// clears 2 MiB, so that a btrfs beside anything else in the front is a leftover.
 func probe(data []byte) superblock {
 	head := block(data)
 	for _, try := range []func(block) (superblock, bool){
-		probeLUKS, probeLVM, probeMD, probeBtrfs, probeF2FS, probeExt, probeXFS, probeSwap, probeOther, probeFAT,
+		probeMD, probeBcache, probeLUKS, probeLVM, probeSwap, probeF2FS, probeExt, probeXFS, probeOther, probeFAT, probeForeign,
+		probeLargeSwap, probeZFS, probeSecondF2FS, probeBtrfs, probeSecondLUKS,
 	} {
 		if sb, ok := try(head); ok {
 			return sb
@@ -50,6 +57,7 @@ func (b block) at(off, n int) []byte {
 }
 
 func (b block) has(off int, magic string) bool { return string(b.at(off, len(magic))) == magic }
+func (b block) be16(off int) uint16            { return binary.BigEndian.Uint16(b.at(off, 2)) }
 func (b block) le16(off int) uint16            { return binary.LittleEndian.Uint16(b.at(off, 2)) }
 func (b block) le32(off int) uint32            { return binary.LittleEndian.Uint32(b.at(off, 4)) }
 func (b block) le64(off int) uint64            { return binary.LittleEndian.Uint64(b.at(off, 8)) }
@@ -83,30 +91,51 @@ func probeExt(b block) (superblock, bool) {
 	if incompatible&^0x16 != 0 || readOnly&^0x7 != 0 {
 		kind = "ext4"
 	}
-	return superblock{Type: kind, UUID: b.uuid(at + 0x68), Label: b.text(at+0x78, 16)}, true
+	sb := superblock{Type: kind, UUID: b.uuid(at + 0x68), Label: b.text(at+0x78, 16)}
+	const checksums = 0x400
+	sb.Damaged = readOnly&checksums != 0 && ^castagnoli(b.at(at, 0x3fc)) != b.le32(at+0x3fc)
+	return sb, true
 }
 
-// probeXFS: fs/xfs/libxfs/xfs_format.h, struct xfs_dsb.
+// castagnoli is the checksum of Linux's file systems: ext4 stores it as it is,
+// without the last inversion that others do.
+func castagnoli(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+
+// probeXFS: fs/xfs/libxfs/xfs_format.h, struct xfs_dsb. Version 5 has a checksum
+// of the sector, made with zeros in its own place.
 func probeXFS(b block) (superblock, bool) {
-	return superblock{Type: "xfs", UUID: b.uuid(32), Label: b.text(108, 12)}, b.has(0, "XFSB")
+	sb := superblock{Type: "xfs", UUID: b.uuid(32), Label: b.text(108, 12)}
+	if size := int(b.be16(102)); b.be16(100)&0xf == 5 && size >= 512 && size <= 32<<10 {
+		sector := b.at(0, size)
+		clear(sector[224:228])
+		sb.Damaged = castagnoli(sector) != b.le32(224)
+	}
+	return sb, b.has(0, "XFSB")
 }
 
-// probeBtrfs: fs/btrfs, struct btrfs_super_block; 0xc9 is its dev_item.
+// probeBtrfs: fs/btrfs, struct btrfs_super_block; 0xc9 is its dev_item. A copy
+// that says that it belongs elsewhere is data. Of the kinds of checksum only
+// the default one is looked at.
 func probeBtrfs(b block) (superblock, bool) {
 	const at = 64 << 10
 	sb := superblock{Type: "btrfs", UUID: b.uuid(at + 0x20), Label: b.text(at+0x12b, 256)}
 	sb.Members, sb.Member = b.le64(at+0x88), b.le64(at+0xc9)
-	return sb, b.has(at+0x40, "_BHRfS_M")
+	sb.Damaged = b.le16(at+0xc4) == 0 && castagnoli(b.at(at+0x20, 4096-0x20)) != b.le32(at)
+	return sb, b.has(at+0x40, "_BHRfS_M") && b.le64(at+0x30) == at
 }
 
 // probeF2FS: include/linux/f2fs_fs.h, struct f2fs_super_block.
-func probeF2FS(b block) (superblock, bool) {
-	const at = 1024
-	return superblock{Type: "f2fs", UUID: b.uuid(at + 0x6c), Label: utf16Text(b.at(at+0x7c, 1024))}, b.le32(at) == 0xf2f52010
+func probeF2FS(b block) (superblock, bool) { return f2fsAt(b, 1024) }
+
+// probeSecondF2FS finds the copy that the kernel takes when the first is gone.
+func probeSecondF2FS(b block) (superblock, bool) { return f2fsAt(b, 4096+1024) }
+
+func f2fsAt(b block, at int) (superblock, bool) {
+	return superblock{Type: "f2fs", UUID: b.uuid(at + 0x6c), Label: utf16Text(b.at(at+0x7c, 1024)), Damaged: at != 1024}, b.le32(at) == 0xf2f52010
 }
 
 // probeFAT: the boot sector, whose signature many other things carry as well;
-// therefore the type's name must be there and the sector size must make sense.
+// therefore the type's name must be there and the numbers must make sense.
 func probeFAT(b block) (superblock, bool) {
 	id, label := 39, 43
 	if b.has(82, "FAT32   ") {
@@ -114,12 +143,14 @@ func probeFAT(b block) (superblock, bool) {
 	} else if !b.has(54, "FAT12   ") && !b.has(54, "FAT16   ") {
 		return superblock{}, false
 	}
-	sector := b.le16(11)
+	sector, cluster, tables, medium := b.le16(11), b.at(13, 1)[0], b.at(16, 1)[0], b.at(21, 1)[0]
+	sane := sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 && cluster != 0 && cluster&(cluster-1) == 0 &&
+		b.le16(14) != 0 && tables != 0 && (medium == 0xf0 || medium >= 0xf8)
 	sb := superblock{Type: "vfat", UUID: fmt.Sprintf("%04X-%04X", b.le16(id+2), b.le16(id))}
 	if name := strings.TrimRight(b.text(label, 11), " "); name != "NO NAME" {
 		sb.Label = name
 	}
-	return sb, b.le16(510) == 0xaa55 && sector >= 512 && sector&(sector-1) == 0
+	return sb, b.le16(510) == 0xaa55 && sane
 }
 
 // probeLUKS: LUKS On-Disk Format 1.2.3 and 2; the UUID is text in both.
@@ -131,30 +162,38 @@ func probeLUKS(b block) (superblock, bool) {
 	return sb, b.has(0, "LUKS\xba\xbe")
 }
 
-// probeLVM: a label in one of the first four sectors.
-func probeLVM(b block) (superblock, bool) {
-	for sector := 0; sector < 4*512; sector += 512 {
-		if b.has(sector, "LABELONE") && b.has(sector+24, "LVM2 001") {
-			return superblock{Type: "LVM2_member"}, true
+// probeSecondLUKS finds the second header of LUKS 2 where the first was
+// overwritten; it says of itself where it is.
+func probeSecondLUKS(b block) (superblock, bool) {
+	for at := 16 << 10; at <= 64<<10; at *= 2 {
+		if b.has(at, "SKUL\xba\xbe\x00\x02") && binary.BigEndian.Uint64(b.at(at+256, 8)) == uint64(at) {
+			return superblock{Type: "crypto_LUKS", UUID: b.text(at+168, 40), Label: b.text(at+24, 48), Damaged: true}, true
 		}
 	}
 	return superblock{}, false
 }
 
-// probeMD: md(4), version 1.1 at the front and 1.2 at 4 KiB.
-func probeMD(b block) (superblock, bool) {
-	const magic = 0xa92b4efc
-	for _, at := range []int{0, 4096} {
-		if b.le32(at) == magic && b.le32(at+4) == 1 {
-			return superblock{Type: "linux_raid_member", UUID: b.uuid(at + 16), Label: b.text(at+32, 32)}, true
+// probeSwap: include/linux/swap.h. The signature ends the first page; one that
+// holds an image of a sleeping system has another and keeps its names.
+func probeSwap(b block) (superblock, bool) { return swapOf(b, 4<<10) }
+
+func swapOf(b block, page int) (superblock, bool) {
+	kind := "swap"
+	if image(b.at(page-10, 10)) != "" {
+		kind = "swsuspend"
+	}
+	return superblock{Type: kind, UUID: b.uuid(1036), Label: b.text(1052, 16)}, kind != "swap" || b.has(page-10, "SWAPSPACE2")
+}
+
+// probeLargeSwap is for the pages of other machines, whose end lies where a file
+// system may have a swap file.
+func probeLargeSwap(b block) (superblock, bool) {
+	for page := 8 << 10; page <= 64<<10; page *= 2 {
+		if sb, ok := swapOf(b, page); ok {
+			return sb, true
 		}
 	}
 	return superblock{}, false
-}
-
-// probeSwap: include/linux/swap.h, with pages of 4 KiB.
-func probeSwap(b block) (superblock, bool) {
-	return superblock{Type: "swap", UUID: b.uuid(1036), Label: b.text(1052, 16)}, b.has(4086, "SWAPSPACE2")
 }
 
 // probeOther knows the read-only types, which the kernel may mount as a root.
@@ -166,6 +205,20 @@ func probeOther(b block) (superblock, bool) {
 		return superblock{Type: "erofs", UUID: b.uuid(1024 + 48), Label: b.text(1024+64, 16)}, true
 	case b.has(32769, "CD001"):
 		return superblock{Type: "iso9660", Label: strings.TrimRight(b.text(32808, 32), " ")}, true
+	}
+	return superblock{}, false
+}
+
+// probeForeign knows what other systems put on disks, for the list that a person
+// reads.
+func probeForeign(b block) (superblock, bool) {
+	switch {
+	case b.has(3, "NTFS    "):
+		return superblock{Type: "ntfs"}, true
+	case b.has(3, "EXFAT   "):
+		return superblock{Type: "exfat"}, true
+	case b.has(3, "-FVE-FS-"):
+		return superblock{Type: "BitLocker"}, true
 	}
 	return superblock{}, false
 }

@@ -24,6 +24,7 @@ func (b *Boot) switchRoot() error {
 		return err
 	}
 	b.unset()
+	b.makeMountPoints()
 	for _, m := range pseudoMounts() {
 		if err := b.move(m.path); err != nil {
 			return err
@@ -36,20 +37,63 @@ func (b *Boot) switchRoot() error {
 	if err := enter(b.Sysroot); err != nil {
 		return err
 	}
+	b.arrived()
 	if err := empty(old); err != nil {
 		b.console.warnf("the memory of the initramfs could not be freed: %v", err)
 	}
 	argv := append([]string{init}, b.Args[1:]...)
-	err = unix.Exec(init, argv, b.Env)
-	return fmt.Errorf("execute %s: %w", init, err)
+	b.letWatchdogGo()
+	err = fmt.Errorf("execute %s: %w", init, unix.Exec(init, argv, b.Env))
+	b.blame(err)
+	return err
 }
 
-// move takes a mount along. Where the new root has no folder for it and none
-// can be made, it is given up: init mounts it again.
+// arrived: the root is "/" from here on, also for what a failure writes to it.
+func (b *Boot) arrived() {
+	b.Sysroot = "/"
+	if b.mounted != nil {
+		b.mounted.path = "/"
+	}
+}
+
+// blame records what only the kernel could find wrong with the state that was
+// activated, so that the next boot takes another.
+func (b *Boot) blame(cause error) {
+	id := b.report.Activated
+	if id == 0 {
+		return
+	}
+	if err := b.choice().remember(id, cause); err != nil {
+		b.console.warnf("the failure of state %s could not be recorded: %v", id, err)
+	}
+}
+
+// makeMountPoints makes the folders that every init needs and that a root which
+// was filled with states and never booted does not have, also on a root that was
+// asked for read-only: without them there would be no way in.
+func (b *Boot) makeMountPoints() {
+	for _, m := range pseudoMounts() {
+		dir := filepath.Join(b.Sysroot, m.path)
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if b.mounted != nil && b.mounted.writable() != nil {
+			return // move says which folder is missing
+		}
+		_ = os.Mkdir(dir, 0o755)
+	}
+	if b.mounted != nil {
+		_ = b.restoreReadOnly()
+	}
+}
+
+// move takes a mount along. Where the new root has no folder for it, it is given
+// up: init mounts it again, if it can. A link is no folder: it would lead out of the
+// new root, whose own names do not count yet.
 func (b *Boot) move(name string) error {
 	from, to := b.path(name), filepath.Join(b.Sysroot, name)
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		b.console.warnf("the root has no /%s: %v", name, err)
+	if info, err := os.Lstat(to); err != nil || !info.IsDir() {
+		b.console.warnf("the root has no folder /%s, which init needs; make it, then boot again", name)
 		return unix.Unmount(from, unix.MNT_DETACH)
 	}
 	if err := unix.Mount(from, to, "", unix.MS_MOVE, ""); err != nil {

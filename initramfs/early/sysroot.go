@@ -19,6 +19,8 @@ type rootMount struct {
 	flags  uintptr
 	data   string
 	opened bool // writable now, although flags say read-only
+	// damaged is why it must never be writable, "" for a sound one.
+	damaged string
 }
 
 // writable makes the root writable if it is not. What was asked for on the
@@ -26,6 +28,9 @@ type rootMount struct {
 func (m *rootMount) writable() error {
 	if m.flags&unix.MS_RDONLY == 0 || m.opened {
 		return nil
+	}
+	if err := m.errDamaged(); err != nil {
+		return err
 	}
 	if err := unix.Mount("", m.path, "", unix.MS_REMOUNT|m.flags&^unix.MS_RDONLY, m.data); err != nil {
 		return fmt.Errorf("make the root writable: %w", err)
@@ -51,11 +56,14 @@ func (b *Boot) mountRoot() error {
 	if err := os.MkdirAll(b.Sysroot, 0o755); err != nil {
 		return err
 	}
-	flags, data := mountOptions(b.line)
+	flags, data := b.rootOptions()
 	for _, d := range b.members {
+		if d.Holds.Damaged {
+			continue // the kernel would take it for the newest and refuse them all
+		}
 		data = strings.TrimPrefix(data+",device="+d.Node, ",")
 	}
-	m := &rootMount{path: b.Sysroot, flags: flags, data: data}
+	m := &rootMount{path: b.Sysroot, flags: flags, data: data, damaged: b.care.damaged}
 	kinds, err := b.rootTypes()
 	if err != nil {
 		return err
@@ -71,7 +79,7 @@ func (b *Boot) mountRoot() error {
 
 // rootTypes is the types to try: those of rootfstype=, or what the device says.
 func (b *Boot) rootTypes() ([]string, error) {
-	if text, ok := b.line.Last("rootfstype"); ok && text != "" {
+	if text, ok := b.line.Last("rootfstype"); ok && text != "" && text != "auto" {
 		return strings.Split(text, ","), nil
 	}
 	kind := b.root.Holds.Type

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"moss/internal/testutil/need"
 )
 
 func TestParseEvent(t *testing.T) {
@@ -41,7 +43,7 @@ func FuzzParseEvent(f *testing.F) {
 func trigger(t *testing.T) {
 	t.Helper()
 	if err := os.WriteFile("/sys/devices/virtual/mem/null/uevent", []byte("change"), 0o200); err != nil {
-		t.Skipf("this machine does not let tests trigger uevents: %v", err)
+		need.Machine(t, "uevents that tests trigger: %v", err)
 	}
 }
 

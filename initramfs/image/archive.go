@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/cpio"
@@ -15,6 +16,8 @@ const (
 	modeDir  = unix.S_IFDIR
 	modeLink = unix.S_IFLNK
 	modeChar = unix.S_IFCHR
+
+	modeKinds = unix.S_IFMT
 )
 
 // writeArchive writes entries, which must be in order and without doubles, as
@@ -22,12 +25,14 @@ const (
 // tree: cpio.MakeReproducible would write a link count of 2^32-1, on which the
 // kernel looks for hard links among the inode numbers.
 func writeArchive(w io.Writer, entries []entry, mtime int64) error {
-	records := cpio.Newc.Writer(w)
+	records, seen := cpio.Newc.Writer(w), map[string]bool{".": true}
 	for i, e := range entries {
-		if i > 0 && e.name <= entries[i-1].name {
-			// The writer would drop a double without a word.
-			return fmt.Errorf("archive %s: comes after %s", e.name, entries[i-1].name)
+		if seen[e.name] || !seen[path.Dir(e.name)] {
+			// The writer would drop a double without a word, and the kernel what
+			// comes before its folder.
+			return fmt.Errorf("archive %s: it comes twice, or before its folder", e.name)
 		}
+		seen[e.name] = true
 		rec, err := record(e)
 		if err != nil {
 			return err

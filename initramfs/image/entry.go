@@ -13,6 +13,7 @@ type entry struct {
 	target string // of a symlink
 	major  uint64 // of a device
 	minor  uint64
+	source string                 // of a file that comes as it is: where from
 	read   func() ([]byte, error) // of a file
 }
 

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"moss/internal/atomicfile"
 )
@@ -25,25 +26,77 @@ import (
 type Config struct {
 	// Root is the system whose /usr/lib/modules is read.
 	Root string
-	// Kernel is a version below Root/usr/lib/modules; "" is the newest there.
+	// Usr is the tree that is, or will be, /usr of Root; "" is Root/usr.
+	Usr string
+	// Kernel is a version below Usr/lib/modules; "" is the newest there.
 	Kernel string
-	// Init is the static program that becomes /init; "" is moss-init of Root.
+	// Init is the static program that becomes /init; "" is moss-init of Usr.
 	Init string
-	// Rescue puts a shell into the image, for moss.shell: Busybox, a static
-	// program, "" is usr/bin/busybox of Root.
+	// Rescue puts a shell into the image, for moss.shell: Busybox, "" is
+	// usr/bin/busybox of Usr. A dynamic one brings its libraries.
 	Rescue  bool
 	Busybox string
-	// Modules are wanted besides the general ones, by name or alias. One that
-	// the kernel does not have is an error.
-	Modules []string
-	// Compress is "zstd" (also ""), "xz" or "none".
+	// Mode is whose modules the image has.
+	Mode Mode
+	// Host is the root folder of the running machine, for ModeHost: its sys and
+	// proc are read. "" says that there is none.
+	Host string
+	// Modules are wanted besides those of the mode, by name or alias. One that
+	// the kernel does not have is an error. Omit leaves modules out again.
+	Modules, Omit []string
+	// Files are taken as they are, folders with what is in them; Programs with
+	// the interpreter and the libraries that they need. A program without a slash
+	// is looked for in the usual folders.
+	Files, Programs []string
+	// Firmware brings what the modules name, as far as the system has it; No
+	// leaves it out.
+	Firmware Want
+	// Microcode is a file of microcode, or "" (all that the system has, in
+	// ModeHost that of this processor), or "no".
+	Microcode string
+	// LUKS brings moss-unlock and its modules. Auto asks the program (in
+	// ModeGeneric), the root (in ModeHost), or whether dm_crypt is wanted.
+	LUKS Want
+	// Fsck brings the tool that checks the root's file system. Auto does in
+	// ModeHost if /etc/fstab asks for checks.
+	Fsck Want
+	// Keymap is a table of loadkmap's format for the console, nil for none.
+	Keymap []byte
+	// Compress is "zstd" (also ""), "xz", "gzip" or "none".
 	Compress string
-	// Level is zstd's, 1 to 19; 0 is the best that is still quick.
+	// Level is zstd's, 1 to 19, or gzip's, 1 to 9; 0 is the best.
 	Level int
+	// Zstd is the path of the program zstd, which packs a tenth tighter than the
+	// library that does it otherwise.
+	Zstd string
 	// Time is the modification time of everything in the image, in seconds since
 	// 1970, up to 2106. Zero is what makes two builds equal without more ado.
 	Time int64
 }
+
+// Mode is whose modules an image has.
+type Mode string
+
+const (
+	// ModeGeneric serves any machine; "" is the same.
+	ModeGeneric Mode = "generic"
+	// ModeHost serves the running machine and its root, and no other.
+	ModeHost Mode = "host"
+	// ModeList has Config.Modules and what they depend on.
+	ModeList Mode = "list"
+)
+
+// Want is whether something goes into an image.
+type Want string
+
+const (
+	// Auto goes by what is there; "" is the same.
+	Auto Want = "auto"
+	// Yes is an error where it cannot be had.
+	Yes Want = "yes"
+	// No leaves it out.
+	No Want = "no"
+)
 
 // Report says what was built.
 type Report struct {
@@ -51,6 +104,10 @@ type Report struct {
 	Compress string
 	Bytes    int64    // of the whole image, compressed
 	Modules  []string // canonical names, sorted
+	Firmware []string // files of it, sorted
+	// Microcode is the number of its bytes.
+	Microcode int64
+	LUKS      bool
 	// Missing are the general modules that this kernel has neither as a file nor
 	// in itself. That is no error: kernels differ.
 	Missing []string
@@ -64,7 +121,10 @@ func Build(w io.Writer, cfg Config) (Report, error) {
 	}
 	count := &counter{w: w}
 	buffer := bufio.NewWriterSize(count, 1<<20)
-	z, err := compressor(buffer, cfg.Compress, cfg.Level)
+	if err := writeMicrocode(buffer, plan.microcode, cfg.Time); err != nil {
+		return Report{}, fmt.Errorf("write image: %w", err)
+	}
+	z, err := compressor(buffer, cfg.Compress, cfg.Level, cfg.Zstd)
 	if err != nil {
 		return Report{}, err
 	}
@@ -89,7 +149,11 @@ func BuildFile(path string, cfg Config) (Report, error) {
 		reports <- report
 		pw.CloseWithError(err)
 	}()
-	_, err := atomicfile.WriteFrom(path, pr, 0o644)
+	perm := fs.FileMode(0o644)
+	if len(cfg.Files) > 0 {
+		perm = 0o600 // one of them may be a key
+	}
+	_, err := atomicfile.WriteFrom(path, pr, perm)
 	// If writing failed the builder may still wait for its reader.
 	pr.Close()
 	report := <-reports

@@ -210,7 +210,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"path as kernel", "kernel ../modules/6.1.0 has", "there are: 6.1.0", func(_ string, c *Config) { c.Kernel = "../modules/6.1.0" }},
 		{"no kernel", "no kernel has modules in", "install a kernel first", func(_ string, c *Config) { c.Root += "/usr/lib/moss" }},
 		{"module asked for", "nosuch: no such module", "", func(_ string, c *Config) { c.Modules = []string{"ext4", "nosuch"} }},
-		{"compression", `compression "lz4" is not known`, "use zstd, xz or none", func(_ string, c *Config) { c.Compress = "lz4" }},
+		{"compression", `compression "lz4" is not known`, "use zstd, xz, gzip or none", func(_ string, c *Config) { c.Compress = "lz4" }},
 		{"time", "time -1 does not fit", "", func(_ string, c *Config) { c.Time = -1 }},
 		{"time", "time 4294967296 does not fit", "", func(_ string, c *Config) { c.Time = 1 << 32 }},
 		{"no init", "no such file", "", func(_ string, c *Config) { c.Init = "/nowhere/init" }},

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"os"
@@ -11,26 +12,28 @@ func readInit(path string) ([]byte, error) {
 	return readStatic("init", path, "build it with CGO_ENABLED=0")
 }
 
-// readStatic reads a program. It must be static: the image has no dynamic loader,
+// readStatic reads a program that must be static: the image has no dynamic loader,
 // and the kernel would only say "No working init found".
 func readStatic(what, path, advice string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", what, err)
+	data, static, err := readProgram(what, path)
+	if err == nil && !static {
+		err = fmt.Errorf("%s %s is linked dynamically, and the image holds no loader for it: %s", what, path, advice)
 	}
-	defer f.Close()
-	program, err := elf.NewFile(f)
+	return data, err
+}
+
+func readProgram(what, path string) (data []byte, static bool, err error) {
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", what, err)
+	}
+	program, err := elf.NewFile(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("read %s %s: not a program for Linux: %w", what, path, err)
+		return nil, false, fmt.Errorf("read %s %s: not a program for Linux: %w", what, path, err)
 	}
 	for _, segment := range program.Progs {
 		if segment.Type == elf.PT_INTERP {
-			return nil, fmt.Errorf("%s %s is linked dynamically, and the image holds no loader for it: %s", what, path, advice)
+			return data, false, nil
 		}
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", what, err)
-	}
-	return data, nil
+	return data, true, nil
 }

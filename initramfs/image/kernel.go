@@ -47,8 +47,8 @@ func (e *IndexError) Hint() string {
 }
 
 // chooseKernel gives the module folder of the wanted version, or of the newest.
-func chooseKernel(root, want string) (string, error) {
-	dir := filepath.Join(root, "usr/lib/modules")
+func chooseKernel(usr, want string) (string, error) {
+	dir := filepath.Join(usr, "lib/modules")
 	list, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("look for kernels: %w", err)

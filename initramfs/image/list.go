@@ -20,7 +20,11 @@ type Entry struct {
 // at most one that is compressed with gzip, xz or zstd and runs to the end. The
 // entries come in the image's order, paths that come twice twice.
 func List(r io.Reader) ([]Entry, error) {
-	l := lister{r: bufio.NewReaderSize(r, 1<<16)}
+	l := lister{r: bufio.NewReaderSize(r, 1<<16), each: func() (io.Writer, func(Entry)) { return io.Discard, func(Entry) {} }}
+	return l.list()
+}
+
+func (l *lister) list() ([]Entry, error) {
 	if err := l.archives(true); err != nil {
 		return nil, err
 	}
@@ -34,6 +38,9 @@ type lister struct {
 	r       *bufio.Reader
 	entries []Entry
 	any     bool
+	// each gives, for an entry, where its content goes and who hears that it is
+	// through.
+	each func() (io.Writer, func(Entry))
 }
 
 func (l *lister) archives(mayCompress bool) error {
@@ -65,7 +72,7 @@ func (l *lister) compressed(name string) error {
 		return fmt.Errorf("list image: %w", err)
 	}
 	defer stop()
-	inner := lister{r: bufio.NewReaderSize(plain, 1<<16)}
+	inner := lister{r: bufio.NewReaderSize(plain, 1<<16), each: l.each}
 	err = inner.archives(false)
 	l.entries = append(l.entries, inner.entries...)
 	l.any = l.any || inner.any
@@ -76,7 +83,8 @@ func (l *lister) compressed(name string) error {
 func (l *lister) archive() error {
 	l.any = true
 	for {
-		e, err := readEntry(l.r)
+		content, done := l.each()
+		e, err := readEntry(l.r, content)
 		if err != nil {
 			last := "its start"
 			if n := len(l.entries); n > 0 {
@@ -88,5 +96,6 @@ func (l *lister) archive() error {
 			return nil
 		}
 		l.entries = append(l.entries, e)
+		done(e)
 	}
 }

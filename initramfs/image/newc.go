@@ -15,10 +15,10 @@ const (
 	headerSize = 110
 )
 
-// readEntry reads one newc record. u-root's reader is not used here: it
+// readEntry reads one newc record, and writes a file's content to w. u-root's reader is not used here: it
 // allocates what a header claims, up to 4 GiB for a name, and takes a cut file
 // for a whole one. As in the kernel, names and link texts end at PATH_MAX.
-func readEntry(r io.Reader) (Entry, error) {
+func readEntry(r io.Reader, w io.Writer) (Entry, error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return Entry{}, cut(err)
@@ -45,7 +45,10 @@ func readEntry(r io.Reader) (Entry, error) {
 		e.Target = string(target)
 		return e, err
 	}
-	_, err = io.CopyN(io.Discard, r, align(e.Size))
+	_, err = io.CopyN(w, r, e.Size)
+	if err == nil {
+		_, err = io.CopyN(io.Discard, r, align(e.Size)-e.Size)
+	}
 	return e, cut(err)
 }
 

@@ -11,15 +11,16 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // run gives a program's output for some input; a program that this machine
 // lacks leaves the test out.
 func run(t *testing.T, input []byte, name string, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("left out: %s is not installed", name)
-	}
+	need.Program(t, name)
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = bytes.NewReader(input)
 	out, err := cmd.CombinedOutput()
@@ -53,7 +54,7 @@ func TestGNUCpioReadsTheArchive(t *testing.T) {
 }
 
 func TestZstdIsOneFrameTheKernelAccepts(t *testing.T) {
-	image, _ := build(t, Config{Root: bigRoot(t)})
+	image, _ := build(t, Config{Root: bigRoot(t), Level: 3})
 	var h zstd.Header
 	if err := h.Decode(image); err != nil {
 		t.Fatal(err)
@@ -65,6 +66,11 @@ func TestZstdIsOneFrameTheKernelAccepts(t *testing.T) {
 	run(t, nil, "zstd", "-tq", file)
 	if out := run(t, nil, "zstd", "-lv", file); !strings.Contains(out, "Frames: 1\n") {
 		t.Errorf("got\n%s, want one frame", out)
+	}
+	image, _ = build(t, Config{Root: root(t), Zstd: need.Program(t, "zstd")})
+	file = write(t, t.TempDir(), "initrd.zst", string(image))
+	if out := run(t, nil, "zstd", "-lv", file); !strings.Contains(out, "Frames: 1\n") || !strings.Contains(out, "Check: XXH64") {
+		t.Errorf("got\n%s, want one frame with a checksum", out)
 	}
 }
 
@@ -93,10 +99,10 @@ func bigRoot(t *testing.T) string {
 // TestRealKernel builds the general image of a real kernel and reads it back
 // with every reader there is.
 func TestRealKernel(t *testing.T) {
-	from := os.Getenv("MOSS_TEST_MODULES")
-	if from == "" {
-		t.Skip("left out: MOSS_TEST_MODULES names no module folder of a real kernel")
+	if testing.Short() {
+		t.Skip("packs the modules of a whole kernel")
 	}
+	from := testutil.KernelModules(t)
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "usr/lib/modules"), 0o755); err != nil {
 		t.Fatal(err)
@@ -123,5 +129,21 @@ func TestRealKernel(t *testing.T) {
 	}
 	if again, _ := build(t, cfg); !bytes.Equal(again, image) {
 		t.Error("two builds differ")
+	}
+}
+
+// A compressor that fails must not leave an image that looks whole.
+func TestFailingCompressor(t *testing.T) {
+	bad := write(t, t.TempDir(), "zstd", "#!/bin/sh\necho out of ideas >&2\nexit 1\n")
+	if err := os.Chmod(bad, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "initrd")
+	_, err := BuildFile(to, Config{Root: root(t), Zstd: bad})
+	if err == nil || !strings.Contains(err.Error(), "out of ideas") {
+		t.Errorf("got %v, want what the program said", err)
+	}
+	if _, err := os.Stat(to); !os.IsNotExist(err) {
+		t.Errorf("got %v, want no image", err)
 	}
 }

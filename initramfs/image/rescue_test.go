@@ -20,7 +20,7 @@ func TestRescue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for content, want := range map[string]string{
-		string(program(uint32(elf.PT_INTERP))): "linked dynamically, and the image holds no loader for it: install the static build (busybox-static)",
+		string(program(uint32(elf.PT_INTERP))): "take busybox into the image: /usr/bin/busybox",
 		"#!/bin/sh\n":                          "not a program for Linux",
 	} {
 		if err := os.WriteFile(busybox, []byte(content), 0o755); err != nil {
@@ -43,6 +43,10 @@ func TestRescue(t *testing.T) {
 		if !slices.Contains(entries, want) {
 			t.Errorf("got %v, want %v in it", entries, want)
 		}
+	}
+	write(t, filepath.Dir(other), "other", string(program(uint32(elf.PT_INTERP))))
+	if _, err := makePlan(Config{Root: dir, Rescue: true, Busybox: other}); err == nil || !strings.Contains(err.Error(), "linked dynamically, and only the system's own /usr/bin/busybox can bring its libraries") {
+		t.Errorf("got %v, want that a foreign one must be static", err)
 	}
 	plain, _ := build(t, Config{Root: dir, Compress: "none"})
 	if bytes.Contains(plain, []byte("busybox")) {

@@ -31,12 +31,12 @@ func TestChooseKernelTakesTheNewestThatHasModules(t *testing.T) {
 		}
 	}
 	for want, version := range map[string]string{"": "6.10.0", "6.9.0": "6.9.0"} {
-		dir, err := chooseKernel(root, want)
+		dir, err := chooseKernel(filepath.Join(root, "usr"), want)
 		if err != nil || filepath.Base(dir) != version {
 			t.Errorf("%q: got %s, %v, want %s", want, dir, err, version)
 		}
 	}
-	_, err := chooseKernel(root, "6.11.0")
+	_, err := chooseKernel(filepath.Join(root, "usr"), "6.11.0")
 	kernel, ok := err.(*KernelError)
 	if !ok || kernel.Hint() != "there are: 6.9.0, 6.10.0" {
 		t.Errorf("got %v, want the kernels named", err)

@@ -9,13 +9,31 @@ func wanted() []string {
 		"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi",
 		// disks; Intel's laptops hide NVMe behind vmd
 		"nvme", "vmd", "ahci", "sd_mod",
-		// USB storage and the controllers it hangs on
-		"xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas",
+		// cards and soldered flash, of PCI and of ACPI machines
+		"sdhci_pci", "sdhci_acpi", "mmc_block",
+		// USB storage and the controllers it hangs on. Those of USB 1 come with the
+		// keyboards: disks that know nothing faster hold no system.
+		"xhci_pci", "ehci_pci", "usb_storage", "uas",
 		// file systems
 		"ext4", "xfs", "btrfs", "f2fs", "vfat",
 		// reboot into a chosen entry when a state cannot boot
-		"efivarfs", "efibc",
+		"efivarfs",
 	}
+}
+
+// lukshard is what a LUKS root cannot do without.
+func lukshard() []string { return []string{"dm_mod", "dm_crypt"} }
+
+// luksModules are the ciphers of LUKS, as dm-crypt asks for them: what cryptsetup
+// makes today (aes, xts), and what it made for LUKS1 (cbc, essiv with sha256).
+// The kernel takes the fastest of those that serve a name.
+func luksModules() []string {
+	return []string{"crypto-aes", "crypto-xts", "crypto-ecb", "crypto-cbc", "crypto-essiv", "crypto-sha256"}
+}
+
+// keyboards, and the controllers that only they hang on.
+func keyboards() []string {
+	return []string{"atkbd", "i8042", "usbhid", "hid_generic", "uhci_hcd", "ohci_pci"}
 }
 
 // wishes names what modules ask for at run time, through a modprobe that is not

@@ -59,6 +59,8 @@ func (w *walk) visit(name string, chain []string) error {
 		return nil
 	case !ok:
 		return fmt.Errorf("%s: %w", strings.Join(chain, " -> "), ErrUnknown)
+	case slices.Contains(w.index.omitted, name):
+		return fmt.Errorf("%s: %w", strings.Join(chain, " -> "), ErrOmitted)
 	}
 	w.seen[name] = true
 	w.trail = append(w.trail, name)

@@ -1,21 +1,20 @@
 package kmod
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
-// TestWholeKernel takes ROOT/lib/modules/VERSION of a real kernel from the
-// environment and holds every closure against depmod's lists and modprobe.
+// TestWholeKernel holds every closure of Debian's kernel against depmod's lists
+// and modprobe.
 func TestWholeKernel(t *testing.T) {
-	dir := os.Getenv("MOSS_TEST_MODULES")
-	if dir == "" {
-		t.Skip("left out: MOSS_TEST_MODULES names no module folder of a real kernel")
-	}
+	dir := testutil.KernelModules(t)
 	x := open(t, dir)
 	for name, f := range x.files {
 		list, err := x.Closure(name)
@@ -44,9 +43,7 @@ func TestWholeKernel(t *testing.T) {
 // likeModprobe wants everything that modprobe would load; more is right where a
 // module has several soft dependency lines, of which kmod 30 reads one.
 func likeModprobe(t *testing.T, x *Index, dir string) {
-	if _, err := exec.LookPath("modprobe"); err != nil {
-		t.Skip("left out: no modprobe on this machine")
-	}
+	need.Program(t, "modprobe")
 	root, config := filepath.Join(dir, "../../.."), t.TempDir()
 	for _, name := range []string{"ext4", "xfs", "btrfs", "f2fs", "vfat", "virtio_pci", "virtio_blk",
 		"virtio_scsi", "nvme", "ahci", "sd_mod", "usb_storage", "uas", "xhci_pci", "ohci_pci", "i915"} {

@@ -9,13 +9,14 @@ import (
 	"slices"
 )
 
-// Index is what a module folder says about its modules. Only Wish changes it;
+// Index is what a module folder says about its modules. Only Wish and Omit change it;
 // reading may be shared.
 type Index struct {
 	files   map[string]file
 	builtin map[string]string
 	softs   map[string]soft
 	aliases []alias
+	omitted []string // canonical names that no closure may hold
 }
 
 // Open reads the text index of a folder such as /usr/lib/modules/6.1.0.

@@ -24,6 +24,9 @@ var ErrUnknown = errors.New("no such module in this kernel's index")
 // ErrBlacklisted means that the wanted module itself is on the blacklist.
 var ErrBlacklisted = errors.New("blacklisted")
 
+// ErrOmitted means that a module is left out on purpose.
+var ErrOmitted = errors.New("it is left out by omit")
+
 // Name gives a module's canonical name: '-' becomes '_', as in /proc/modules,
 // because files, dependencies and command lines mix the two freely (the kernel
 // treats them as one, see parameqn in kernel/params.c).

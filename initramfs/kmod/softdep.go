@@ -39,6 +39,14 @@ func (x *Index) Wish(module string, names ...string) {
 	x.softs[module] = s
 }
 
+// Omit keeps modules out of every closure: a soft dependency on one is passed
+// over, a hard one is ErrOmitted.
+func (x *Index) Omit(names ...string) {
+	for _, name := range names {
+		x.omitted = append(x.omitted, Name(name))
+	}
+}
+
 func (s *soft) add(words []string) {
 	var list *[]string
 	for _, word := range words {
