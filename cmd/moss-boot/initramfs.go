@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,53 +19,107 @@ import (
 // newInitramfsCommand is "moss-boot initramfs": the early-boot image, made and
 // looked into. It reads the settings that every verb has from its parents.
 func newInitramfsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "initramfs",
-		Short: "Build the early-boot image, or list what one holds",
-		Args:  ui.Arguments(cobra.NoArgs),
-		RunE:  ui.NeedsVerb,
-	}
-	cmd.AddCommand(newInitramfsBuildCommand(), newInitramfsListCommand())
-	return cmd
+	return ui.Group("initramfs", "Build the early-boot image, list what one holds, or compare two",
+		newInitramfsBuildCommand(), newInitramfsListCommand(), newInitramfsDiffCommand())
 }
 
 func newInitramfsBuildCommand() *cobra.Command {
-	var cfg image.Config
-	var output string
+	var a buildArguments
 	cmd := &cobra.Command{
 		Use:   "build -o FILE",
 		Short: "Build the early-boot image of a kernel",
 		Long: `Build makes the image that the kernel unpacks at boot: moss-init, and the modules
-that reach a root file system on virtio, NVMe, SATA or USB disks (ext4, xfs,
-btrfs, f2fs, vfat). Equal input gives equal bytes; SOURCE_DATE_EPOCH sets the
-time of the files inside, which is 1970 otherwise. FILE appears whole or not at
-all.
+that reach a root file system. A generic image serves any machine (virtio, NVMe,
+SATA, MMC and USB disks; ext4, xfs, btrfs, f2fs, vfat; LUKS if moss-unlock is in
+the system). --host-only takes what the way to this machine's root needs, and
+--only what is named, with what that depends on.
+
+What is not given here is read from /usr/lib/moss/initramfs.yaml and the files in
+/usr/lib/moss/initramfs.d, then from /etc/moss/initramfs.yaml and /etc/moss/initramfs.d:
+
+  mode: generic             # or host, or list: only the modules named here
+  modules: [dm_crypt]       # further modules; lists of several files add up
+  omit: [btrfs]             # modules to leave out
+  files: [/etc/root.key]    # taken as they are; the image is then root's alone
+  programs: [e2fsck]        # with the libraries they need
+  keymap: de                # for a passphrase at the console; needs loadkeys
+  compress: zstd            # or xz, gzip, none
+  level: 19                 # of zstd; gzip has 1 to 9
+  firmware: auto            # of the modules that are in the image; or no
+  microcode: auto           # all that the system has, in a host image this
+                            # processor's; or no, or the path of a file
+  luks: auto                # yes, no
+  fsck: auto                # the check of the root's file system: yes, no
+  rescue: no                # a shell, for moss.shell
+
+Equal input gives equal bytes; SOURCE_DATE_EPOCH sets the time of the files
+inside, which is 1970 otherwise. FILE appears whole or not at all.
+
+A transaction builds the image of a kernel that comes without one by itself.
 
 ` + system.ExitCodes,
 		Example: `  moss-boot initramfs build -o /usr/lib/kernel/6.12.4/moss.initrd --kernel 6.12.4
+  moss-boot initramfs build -o small.img --only ext4,virtio_blk,virtio_pci
   moss-boot -D /mnt initramfs build -o initrd.zst --modules dm_crypt,usbhid`,
 		Args: ui.Arguments(cobra.NoArgs),
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&output, "output", "o", "", "write the image to this `FILE`")
-	flags.StringVar(&cfg.Kernel, "kernel", "", "kernel `VERSION`; the newest one in ROOT/usr/lib/modules by default")
-	flags.StringSliceVar(&cfg.Modules, "modules", nil, "further modules, by `NAME` or alias, separated by commas")
-	flags.StringVar(&cfg.Init, "init", "", "static `PROGRAM` for /init; ROOT/usr/lib/moss/moss-init by default")
-	flags.BoolVar(&cfg.Rescue, "rescue", false, "put a shell into the image, which moss.shell on the kernel command line starts")
-	flags.StringVar(&cfg.Busybox, "busybox", "", "static `PROGRAM` for --rescue; ROOT/usr/bin/busybox by default")
-	flags.StringVar(&cfg.Compress, "compress", "zstd", "zstd, xz (slower to build and to boot, for kernels without zstd) or none")
+	flags.StringVarP(&a.output, "output", "o", "", "write the image to this `FILE`")
+	flags.StringVar(&a.kernel, "kernel", "", "kernel `VERSION`; the newest one in ROOT/usr/lib/modules by default")
+	flags.StringSliceVar(&a.modules, "modules", nil, "further modules, by `NAME` or alias, separated by commas")
+	flags.StringSliceVar(&a.only, "only", nil, "these modules, by `NAME`, and nothing but what they depend on")
+	flags.BoolVar(&a.host, "host-only", false, "only what this machine needs to reach its root")
+	flags.StringVar(&a.init, "init", "", "static `PROGRAM` for /init; ROOT/usr/lib/moss/moss-init by default")
+	flags.BoolVar(&a.rescue, "rescue", false, "put a shell into the image, which moss.shell on the kernel command line starts")
+	flags.StringVar(&a.busybox, "busybox", "", "static `PROGRAM` for --rescue; ROOT/usr/bin/busybox by default")
+	flags.StringVar(&a.compress, "compress", "", "zstd (the default), xz or gzip (for kernels without zstd), or none")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if output == "" {
-			return ui.Usagef("no file to write the image to: give -o FILE")
-		}
-		if cfg.Busybox != "" && !cfg.Rescue {
-			return ui.Usagef("--busybox is the shell of a rescue image: give --rescue too")
-		}
 		s := ui.Read(cmd)
-		cfg.Root = s.Root
-		return buildInitramfs(s, output, cfg)
+		cfg, err := a.config(s)
+		if err != nil {
+			return err
+		}
+		return buildInitramfs(s, a.output, cfg)
 	}
 	return cmd
+}
+
+// buildArguments are the flags of build.
+type buildArguments struct {
+	output, kernel, init, busybox, compress string
+	modules, only                           []string
+	host, rescue                            bool
+}
+
+// config lays the flags over what the files of the system say.
+func (a buildArguments) config(s ui.Settings) (image.Config, error) {
+	switch {
+	case a.output == "":
+		return image.Config{}, ui.Usagef("no file to write the image to: give -o FILE")
+	case a.busybox != "" && !a.rescue:
+		return image.Config{}, ui.Usagef("--busybox is the shell of a rescue image: give --rescue too")
+	case a.host && a.only != nil:
+		return image.Config{}, ui.Usagef("--host-only and --only contradict each other: give one of the two")
+	}
+	cfg, err := system.InitramfsConfig(s.Root, filepath.Join(s.Root, "usr"), func(line string) {
+		fmt.Fprintln(s.Err, s.Warning("moss-boot: warning: "+line))
+	})
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Kernel, cfg.Init, cfg.Busybox = a.kernel, a.init, a.busybox
+	cfg.Rescue = cfg.Rescue || a.rescue
+	if a.compress != "" && a.compress != cfg.Compress {
+		cfg.Compress, cfg.Level = a.compress, 0
+	}
+	switch {
+	case a.host:
+		cfg.Mode = image.ModeHost
+	case a.only != nil:
+		cfg.Mode, cfg.Modules = image.ModeList, a.only
+	}
+	cfg.Modules = slices.Concat(cfg.Modules, a.modules)
+	return cfg, nil
 }
 
 // built is the JSON answer of build.
@@ -74,6 +130,10 @@ type built struct {
 	Modules  []string `json:"modules"`
 	Missing  []string `json:"missing"`
 	Compress string   `json:"compress"`
+	Firmware []string `json:"firmware"`
+	// Microcode is the number of its bytes.
+	Microcode int64 `json:"microcode"`
+	LUKS      bool  `json:"luks"`
 }
 
 func buildInitramfs(s ui.Settings, output string, cfg image.Config) (err error) {
@@ -91,12 +151,22 @@ func buildInitramfs(s ui.Settings, output string, cfg image.Config) (err error) 
 		return ui.JSON(s.Out, built{
 			output, report.Bytes, report.Kernel,
 			append([]string{}, report.Modules...), append([]string{}, report.Missing...), report.Compress,
+			append([]string{}, report.Firmware...), report.Microcode, report.LUKS,
 		})
 	case s.Quiet:
 		return nil
 	}
 	line := fmt.Sprintf("%s: %s (%d bytes), %d modules of kernel %s, %s", output, ui.Bytes(report.Bytes),
 		report.Bytes, len(report.Modules), report.Kernel, report.Compress)
+	if report.LUKS {
+		line += ", opens LUKS"
+	}
+	if report.Microcode > 0 {
+		line += fmt.Sprintf(", %d bytes of microcode", report.Microcode)
+	}
+	if n := len(report.Firmware); n > 0 {
+		line += fmt.Sprintf(", %d files of firmware", n)
+	}
 	if len(report.Missing) > 0 {
 		line += "; this kernel has no " + strings.Join(report.Missing, ", ")
 	}

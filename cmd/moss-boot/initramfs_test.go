@@ -67,7 +67,7 @@ func TestInitramfsBuildThenList(t *testing.T) {
 		t.Errorf("got missing %v, want btrfs in it", got.Missing)
 	}
 	got.Missing = nil
-	want := built{file, info.Size(), "6.1.0", []string{"ext4", "odd"}, nil, "zstd"}
+	want := built{File: file, Bytes: info.Size(), Kernel: "6.1.0", Modules: []string{"ext4", "odd"}, Compress: "zstd", Firmware: []string{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -128,7 +128,7 @@ func TestInitramfsErrors(t *testing.T) {
 		{args: []string{}, want: "needs a verb", usage: true},
 		{args: []string{"build", "-D", dir}, want: "-o FILE", usage: true},
 		{args: []string{"build", "-D", dir, "-o", file, "x"}, want: "unknown command", usage: true},
-		{args: []string{"build", "-D", dir, "-o", file, "--compress", "lz4"}, want: `"lz4"`, hint: "zstd, xz or none", usage: true},
+		{args: []string{"build", "-D", dir, "-o", file, "--compress", "lz4"}, want: `"lz4"`, hint: "zstd, xz, gzip or none", usage: true},
 		{args: []string{"build", "-D", dir, "-o", file}, epoch: "soon", want: `"soon"`, usage: true},
 		{args: []string{"build", "-D", dir, "-o", file, "--kernel", "7"}, want: "kernel 7 has no modules", hint: "there are: 6.1.0"},
 		{args: []string{"build", "-D", dir, "-o", file, "--modules", "zfs"}, want: "zfs: no such module"},

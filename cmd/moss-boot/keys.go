@@ -13,14 +13,8 @@ import (
 // newKeysCommand is "moss-boot keys": Secure Boot keys, and whether the firmware
 // knows them.
 func newKeysCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "keys",
-		Short: "Make Secure Boot keys and make the firmware trust them",
-		Args:  ui.Arguments(cobra.NoArgs),
-		RunE:  ui.NeedsVerb,
-	}
-	cmd.AddCommand(newKeysCreateCommand(), newKeysEnrollCommand(), newKeysStatusCommand())
-	return cmd
+	return ui.Group("keys", "Make Secure Boot keys and make the firmware trust them",
+		newKeysCreateCommand(), newKeysEnrollCommand(), newKeysStatusCommand())
 }
 
 // secureBoot are the options of the verbs that deal with keys.

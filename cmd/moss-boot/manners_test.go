@@ -11,6 +11,7 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 func everyVerb(cmd *cobra.Command, visit func(*cobra.Command)) {
@@ -70,10 +71,7 @@ func TestManualPages(t *testing.T) {
 			}
 		})
 	})
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("groff is not installed, the pages were not read by it")
-	}
+	groff := need.Program(t, "groff")
 	for name, page := range pages {
 		cmd := exec.CommandContext(t.Context(), groff, "-man", "-Tutf8", "-ww", "-z")
 		cmd.Stdin = bytes.NewReader(page)

@@ -33,7 +33,7 @@ func showBoot(s ui.Settings, st system.BootStatus) error {
 		}
 	}
 	for _, f := range st.Failed {
-		wrap(out, fmt.Sprintf("%-*s", margin, "failed"), fmt.Sprintf("state %d: %s", f.State, f.Reason), margin)
+		wrap(out, fmt.Sprintf("%-*s", margin, "failed"), failedLine(f), margin)
 	}
 	for _, line := range st.Unread {
 		wrap(out, fmt.Sprintf("%-*s", margin, "not read"), line, margin)
@@ -171,7 +171,34 @@ func runningLine(st system.BootStatus) string {
 		text += ", entry " + b.Entry
 	}
 	if b.Fallback {
-		text += fmt.Sprintf("; wanted was state %d", b.Wanted)
+		text += fmt.Sprintf("; wanted was state %d%s", b.Wanted, stepWords(b.Step))
+	}
+	if b.EarlyMS > 0 {
+		text += fmt.Sprintf("; early boot %.2f s", float64(b.EarlyMS)/1000)
+	}
+	return text
+}
+
+// stepWords says how early boot came to the state that runs.
+func stepWords(step int) string {
+	switch step {
+	case 1:
+		return ", this is an earlier one"
+	case 2:
+		return ", the machine restarted into an earlier one's entry"
+	case 3:
+		return ", this is one that was left"
+	}
+	return ""
+}
+
+func failedLine(f system.FailedState) string {
+	text := fmt.Sprintf("state %d: %s", f.State, f.Reason)
+	if f.Time != "" {
+		text += ", recorded " + f.Time
+	}
+	if f.Kernel != "" {
+		text += " under kernel " + f.Kernel
 	}
 	return text
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // heard runs the program as a user does, with out as its standard output.
@@ -47,7 +48,7 @@ func TestReaderThatIsGone(t *testing.T) {
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("no /dev/full here, a full disk was not tested")
+		need.Machine(t, "/dev/full: %v", err)
 	}
 	defer full.Close()
 	if stderr, code := heard(t, full, "-D", root, "state", "list"); code != 1 || stderr == "" {

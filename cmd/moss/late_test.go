@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"moss/internal/system"
 	"moss/internal/testutil"
@@ -64,7 +61,7 @@ func TestDeclinedPruneIsRefused(t *testing.T) {
 		want   int
 	}{{"n\n", 3}, {"y\n", 0}} { // in this order: after the yes there is nothing to ask about
 		answer, want := c.answer, c.want
-		person, program := terminal(t)
+		person, program := testutil.Terminal(t, 80)
 		if _, err := person.WriteString(answer); err != nil {
 			t.Fatal(err)
 		}
@@ -79,26 +76,6 @@ func TestDeclinedPruneIsRefused(t *testing.T) {
 			t.Errorf("%q: got %v (exit code %d), want %d; there: %v", answer, err, got, want, left)
 		}
 	}
-}
-
-// terminal is a pseudo terminal: the side a person sits at and the program's.
-func terminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminals here, what only a person is asked was not tested: %v", err)
-	}
-	t.Cleanup(func() { person.Close() })
-	fd := int(person.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err = errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Skipf("the pseudo terminal cannot be opened, what only a person is asked was not tested: %v", err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return person, program
 }
 
 // TestNamesOfOthersAreMadePrintable: in a comparison and in a state's description.

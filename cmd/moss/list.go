@@ -10,18 +10,13 @@ import (
 )
 
 func newListCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List packages: installed, available, or what sync would change",
-		Long: `List answers from the live state and from the indexes as they were last fetched.
+	cmd := ui.Group("list", "List packages: installed, available, or what sync would change",
+		newListInstalledCommand(), newListAvailableCommand(), newListUpgradesCommand())
+	cmd.Long = `List answers from the live state and from the indexes as they were last fetched.
 It takes no lock and works as an ordinary user.
 
-` + system.ExitCodes,
-		Example: "  moss list installed --explicit",
-		Args:    ui.Arguments(cobra.NoArgs),
-		RunE:    ui.NeedsVerb,
-	}
-	cmd.AddCommand(newListInstalledCommand(), newListAvailableCommand(), newListUpgradesCommand())
+` + system.ExitCodes
+	cmd.Example = "  moss list installed --explicit"
 	return cmd
 }
 

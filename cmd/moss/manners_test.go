@@ -15,6 +15,7 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/internal/ui"
 )
 
@@ -83,10 +84,7 @@ func TestManualPages(t *testing.T) {
 }
 
 func lint(t *testing.T, name string, page []byte) {
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("groff is not installed, the pages were not read by it")
-	}
+	groff := need.Program(t, "groff")
 	cmd := exec.CommandContext(t.Context(), groff, "-man", "-Tutf8", "-ww", "-z")
 	cmd.Stdin = bytes.NewReader(page)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

@@ -11,15 +11,9 @@ import (
 )
 
 func newRepoCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "repo",
-		Short: "Say where packages come from, and whose word for them counts",
-		Args:  ui.Arguments(cobra.NoArgs),
-		RunE:  ui.NeedsVerb,
-	}
-	cmd.AddCommand(newRepoAddCommand(), newRepoListCommand(), newRepoRemoveCommand(), newRepoUpdateCommand(),
+	return ui.Group("repo", "Say where packages come from, and whose word for them counts",
+		newRepoAddCommand(), newRepoListCommand(), newRepoRemoveCommand(), newRepoUpdateCommand(),
 		newRepoSwitchCommand("enable", true), newRepoSwitchCommand("disable", false))
-	return cmd
 }
 
 func newRepoAddCommand() *cobra.Command {

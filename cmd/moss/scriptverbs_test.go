@@ -61,27 +61,9 @@ func baseStone(t *testing.T, ts *testscript.TestScript, args []string) {
 	base.Write(t, ts.MkAbs(args[0]))
 }
 
-var neededLibrary = regexp.MustCompile(`(/\S+) \(0x`)
-
-// programStone DIR NAME ... writes a package of this machine's programs and the
-// libraries they need.
+// programStone DIR NAME ... writes a package of this machine's programs.
 func programStone(t *testing.T, ts *testscript.TestScript, args []string) {
-	s := testutil.Stone{Name: "programs", Files: testutil.Tree{}}
-	bring := func(from, to string) {
-		data, err := os.ReadFile(from)
-		ts.Check(err)
-		s.Files[to] = "0755:" + string(data)
-	}
-	for _, name := range args[1:] {
-		from, err := exec.LookPath(name)
-		ts.Check(err)
-		bring(from, "bin/"+name)
-		out, _ := exec.CommandContext(t.Context(), "ldd", from).Output() // fails for static programs
-		for _, found := range neededLibrary.FindAllStringSubmatch(string(out), -1) {
-			bring(found[1], strings.TrimPrefix(strings.TrimPrefix(found[1], "/usr"), "/"))
-		}
-	}
-	s.Write(t, ts.MkAbs(args[0]))
+	testutil.Programs(t, args[1:]...).Write(t, ts.MkAbs(args[0]))
 }
 
 // exits CODE PROGRAM ... runs a program that must end with that exit code.

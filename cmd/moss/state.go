@@ -13,16 +13,10 @@ import (
 )
 
 func newStateCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "state",
-		Short: "List, compare, switch between, verify and remove states",
-		Args:  ui.Arguments(cobra.NoArgs),
-		RunE:  ui.NeedsVerb,
-	}
-	cmd.AddCommand(newStateListCommand(), newStateActiveCommand(), newStateShowCommand(),
+	return ui.Group("state", "List, compare, switch between, verify and remove states",
+		newStateListCommand(), newStateActiveCommand(), newStateShowCommand(),
 		newStateDiffCommand(), newStateActivateCommand(), newStateVerifyCommand(), newStateRemoveCommand(), newStatePruneCommand(),
 		newStatePinCommand(), newStateUnpinCommand(), newStateExportCommand(), newAdoptCommand())
-	return cmd
 }
 
 // view is the read-only side of the options: $BOOT is looked at to say which

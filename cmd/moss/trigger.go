@@ -11,14 +11,8 @@ import (
 )
 
 func newTriggerCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "trigger",
-		Short: "List and run what packages want done after a change",
-		Args:  ui.Arguments(cobra.NoArgs),
-		RunE:  ui.NeedsVerb,
-	}
-	cmd.AddCommand(newTriggerListCommand(), newTriggerRunCommand())
-	return cmd
+	return ui.Group("trigger", "List and run what packages want done after a change",
+		newTriggerListCommand(), newTriggerRunCommand())
 }
 
 func newTriggerListCommand() *cobra.Command {

@@ -91,17 +91,25 @@ func exchangeFor(s *store.Store, opt Options, id state.ID, done *Activation) (er
 	}
 	if !opt.NextBoot {
 		done.Reboot = rebootBetween(s, done.Previous, id)
-		if err := s.Trees().Exchange(id); err != nil {
+		if err := exchange(s, opt, id); err != nil {
 			return err
 		}
 	}
 	// Not before: as long as this can fail the record is what makes the menu
 	// what it was.
-	_, err = clearFailed(opt.Root, id)
+	err = chosenAgain(opt, id)
 	if err == nil && !opt.NoBoot {
 		done.notes(s, opt)
 	}
 	return err
+}
+
+// exchange makes id live, and passes on what went wrong beside that: something
+// that was mounted on /usr could not be put back.
+func exchange(s *store.Store, opt Options, id state.ID) error {
+	trees := s.Trees()
+	trees.Warn = func(line string) { opt.Log("warning: " + line) }
+	return trees.Exchange(id)
 }
 
 // notes takes back our own order to start another state next time: this choice is

@@ -20,7 +20,7 @@ import (
 // TestBIOSMenuOfAFullPartition: what is asked for to make room is not refused for
 // want of room. The file of entries cannot be written before; it is after.
 func TestBIOSMenuOfAFullPartition(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	root := newRoot(t)

@@ -76,6 +76,9 @@ func bless(s *store.Store, opt Options, good bool, at place) (Blessed, error) {
 func record(opt Options, good bool, at place) error {
 	if good {
 		_, err := clearFailed(opt.Root, at.id)
+		if at.kernel != "" {
+			err = errors.Join(err, dropPassed(opt.Root), forgetAttempts(opt.Root))
+		}
 		return errors.Join(err, recordGood(opt.Root, at.id))
 	}
 	if strings.HasPrefix(failure(opt.Root, at.id), verifyReason) {

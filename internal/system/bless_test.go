@@ -155,6 +155,24 @@ func TestBlessBad(t *testing.T) {
 	}
 }
 
+// TestBlessEndsTheCountOfRestarts: only the boot that runs says that one works.
+func TestBlessEndsTheCountOfRestarts(t *testing.T) {
+	m := newMachine(t, 2)
+	path := filepath.Join(m.root, ".moss/boot/attempts")
+	m.write(testutil.Tree{".moss/boot/attempts": "2\n"})
+	m.blessAt(false, 1)
+	if _, err := system.Bless(t.Context(), m.opt, true, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("of another boot: %v", err)
+	}
+	m.blessAt(true, 2)
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("got %v, want the count gone", err)
+	}
+}
+
 // TestBlessBadKeepsTheReportOfDamage: only a verification takes it back.
 func TestBlessBadKeepsTheReportOfDamage(t *testing.T) {
 	m := newMachine(t, 2)
@@ -253,5 +271,77 @@ func TestBlessWaits(t *testing.T) {
 	}
 	if _, err := system.Bless(t.Context(), m.opt, true, 1); err != nil || !waited {
 		t.Errorf("got %v, waited %v", err, waited)
+	}
+}
+
+// bootID is this boot's.
+func bootID(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(testutil.Read(t, "/proc/sys/kernel/random/boot_id"))
+}
+
+// TestBlessDropsWhatMayHavePassed: a full disk of one boot keeps no state out for
+// ever, and costs it no tries; the boot after the one that failed is still straight.
+func TestBlessDropsWhatMayHavePassed(t *testing.T) {
+	const full = "reason: the exchange with /usr was refused: the root is full\nkernel: 6.1.0\ntime: 2026-11-22T03:30:00Z\ntree: 1-1\nboot: "
+	m := newMachine(t, 4)
+	m.count(3, "+2-1")
+	m.write(testutil.Tree{".moss/boot/failed/3": full + bootID(t) + "\n", ".moss/boot/failed/1": "reason: no init\ntree: 1-1\n"})
+	m.blessAt(true, 2)
+	if _, err := system.SyncMenu(t.Context(), m.opt); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.entries(), "1+0 2 3+2-1 4"; got != want || m.mark(3) == "" || m.mark(1) == "" {
+		t.Errorf("in the boot that failed: got %s, want %s, and the marks %q and %q", got, want, m.mark(3), m.mark(1))
+	}
+	m.write(testutil.Tree{".moss/boot/failed/3": full + "the boot before\n"})
+	if _, err := system.Bless(t.Context(), m.opt, true, 2); err != nil || m.mark(3) == "" {
+		t.Errorf("of another boot: got %v and the mark %q", err, m.mark(3))
+	}
+	m.blessAt(true, 2)
+	if got, want := m.entries(), "1+0 2 3+2-1 4"; got != want || m.mark(3) != "" || m.mark(1) == "" {
+		t.Errorf("one boot later: got %s, want %s, and the marks %q and %q", got, want, m.mark(3), m.mark(1))
+	}
+}
+
+// TestRecordsOfGhosts: early boot records what an entry names, there or not.
+func TestRecordsOfGhosts(t *testing.T) {
+	m := newMachine(t, 2)
+	text := testutil.Read(t, m.entry("1-"+kernel+"_"))
+	ghost := func() {
+		m.write(testutil.Tree{".moss/boot/failed/9": "reason: /.moss/root/9/usr is missing\ntree: none\n", ".moss/boot/failed/1": "reason: no init\ntree: none\n"})
+	}
+	ghost()
+	m.write(testutil.Tree{"efi/loader/entries/" + ownPrefix + "9-" + kernel + "_.conf": strings.ReplaceAll(text, "moss.fstx=1", "moss.fstx=9")})
+	if done := m.blessAt(true, 2); !done.Good {
+		t.Errorf("got %+v", done)
+	}
+	if _, err := system.SyncMenu(t.Context(), m.opt); err != nil || m.mark(9) != "" || m.mark(1) == "" {
+		t.Errorf("sync: got %v and the marks %q, %q", err, m.mark(9), m.mark(1))
+	}
+	ghost()
+	m.opt.NoBoot = true
+	if _, err := system.Prune(t.Context(), m.opt, system.Policy{States: 5}); err != nil || m.mark(9) != "" || m.mark(1) == "" {
+		t.Errorf("prune: got %v and the marks %q, %q", err, m.mark(9), m.mark(1))
+	}
+}
+
+// TestSecondSyncWritesNothing on the root, where each write is one of the disk.
+func TestSecondSyncWritesNothing(t *testing.T) {
+	m := newMachine(t, 2)
+	list := filepath.Join(m.root, ".moss/boot/menu")
+	var before os.FileInfo
+	for range 2 {
+		if _, err := system.SyncMenu(t.Context(), m.opt); err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.Stat(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !os.SameFile(before, now) {
+			t.Error("the list for early boot was written again")
+		}
+		before = now
 	}
 }

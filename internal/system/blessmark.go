@@ -52,6 +52,18 @@ func recordGood(root string, id state.ID) error {
 	return nil
 }
 
+// forgetAttempts takes back the count of restarts that early boot made: the boot
+// that runs works.
+func forgetAttempts(root string) error {
+	path := filepath.Join(root, store.Home, "boot", "attempts")
+	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("forget the restarts of early boot: %w", err)
+	}
+	return atomicfile.SyncDir(filepath.Dir(path))
+}
+
 // forgetGood takes the record back from a state that turned out bad.
 func forgetGood(root string, id state.ID) error {
 	if goodState(root) != id {
@@ -141,7 +153,7 @@ func entriesBooted(found bootloader.Found, id state.ID, kernel string) []string 
 
 // giveUp takes the tries from the entries of states that early boot refused or a
 // person called bad: the loader puts them last then, and the next boot does not
-// try them again. A sync plans that by itself.
+// try them again. A sync plans that by itself. A cause that may pass takes none.
 func giveUp(s *store.Store, opt Options) error {
 	if names, err := os.ReadDir(failedDir(opt.Root)); err != nil || len(names) == 0 {
 		return nil // nothing was ever refused
@@ -154,7 +166,7 @@ func giveUp(s *store.Store, opt Options) error {
 	booted := bootedState(opt.Root, live)
 	for _, own := range found.Ours {
 		id := state.ID(own.State)
-		if id == 0 || id == live || id == booted || refusal(opt.Root, id, booted) == "" {
+		if id == 0 || id == live || id == booted || passing(opt.Root, id) || refusal(opt.Root, id, booted) == "" {
 			continue
 		}
 		pick := func(found bootloader.Found) []string { return entriesOf(found, id, "") }
@@ -171,5 +183,5 @@ func heldBad(opt Options, want bootloader.Want, found bootloader.Found, id state
 	if slices.Contains([]state.ID{state.ID(want.Active), state.ID(want.Booted), opt.chosen}, id) {
 		return false
 	}
-	return refusal(opt.Root, id, state.ID(want.Booted)) != "" || exhausted(found, id)
+	return refusal(opt.Root, id, state.ID(want.Booted)) != "" && !passing(opt.Root, id) || exhausted(found, id)
 }

@@ -91,8 +91,13 @@ type ThisBoot struct {
 	Wanted    uint64 `json:"wanted"`    // moss.fstx of the kernel's command line
 	Activated uint64 `json:"activated"` // by early boot
 	Fallback  bool   `json:"fallback"`
-	Reason    string `json:"reason"`
-	Failed    []Bad  `json:"failed"` // states that early boot passed over
+	// Step is where the fallback ended: 1 an earlier state at once, 2 an earlier
+	// state by a restart into its entry, 3 any state; 0 without one.
+	Step   int    `json:"step"`
+	Reason string `json:"reason"`
+	Failed []Bad  `json:"failed"` // states that early boot passed over
+	// EarlyMS is how long early boot took, in milliseconds; 0 is not known.
+	EarlyMS int64 `json:"early_ms,omitempty"`
 }
 
 // FailedState is a state that is held to be bad, by whoever found it.

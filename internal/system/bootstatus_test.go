@@ -21,6 +21,7 @@ import (
 	"moss/bootloader/sign/signtest"
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 func statusOf(t testing.TB, opt system.Options) system.BootStatus {
@@ -310,8 +311,8 @@ func TestThisBoot(t *testing.T) {
 	if err != nil || b.Wanted != 4 || b.Activated != 0 || b.Fallback {
 		t.Errorf("no report: got %+v, %v", b, err)
 	}
-	b, err = system.ThisBootOf(line, []byte(`{"wanted":4,"activated":3,"fallback":true,"reason":"no init","failed":[{"state":4,"reason":"no init"}],"kernel":"6.1"}`))
-	want := system.ThisBoot{Wanted: 4, Activated: 3, Fallback: true, Reason: "no init", Failed: []system.Bad{{State: 4, Reason: "no init"}}}
+	b, err = system.ThisBootOf(line, []byte(`{"wanted":4,"activated":3,"fallback":true,"step":2,"reason":"no init","failed":[{"state":4,"reason":"no init"}],"kernel":"6.1"}`))
+	want := system.ThisBoot{Wanted: 4, Activated: 3, Fallback: true, Step: 2, Reason: "no init", Failed: []system.Bad{{State: 4, Reason: "no init"}}}
 	if diff := cmp.Diff(want, b); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -335,9 +336,7 @@ func TestFeatureNames(t *testing.T) {
 
 // TestBootStatusAsOrdinaryUser: all but what only root may read.
 func TestBootStatusAsOrdinaryUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user; asking as one was not tried")
-	}
+	need.Root(t, "becoming another user")
 	m := newMachine(t, 2)
 	for _, dir := range []string{filepath.Dir(m.root), m.root} {
 		if err := os.Chmod(dir, 0o755); err != nil {

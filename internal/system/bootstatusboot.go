@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"moss/internal/cmdline"
 	"moss/store/activate"
@@ -57,8 +55,11 @@ func thisBoot(line string, report []byte) (ThisBoot, error) {
 	var said struct {
 		Wanted, Activated uint64 // null is 0
 		Fallback          bool
+		Step              int
 		Reason            string
 		Failed            []Bad
+		Start             int64 `json:"start_ms"`
+		End               int64 `json:"end_ms"`
 	}
 	if err := json.Unmarshal(report, &said); err != nil {
 		return b, fmt.Errorf("%s: %w", bootReport, err)
@@ -66,8 +67,9 @@ func thisBoot(line string, report []byte) (ThisBoot, error) {
 	if said.Wanted != 0 {
 		b.Wanted = said.Wanted
 	}
-	b.Activated, b.Fallback, b.Reason = said.Activated, said.Fallback, said.Reason
+	b.Activated, b.Fallback, b.Step, b.Reason = said.Activated, said.Fallback, said.Step, said.Reason
 	b.Failed = append(b.Failed, said.Failed...)
+	b.EarlyMS = max(0, said.End-said.Start)
 	return b, nil
 }
 
@@ -89,24 +91,11 @@ func (r *statusReader) failed() error {
 			continue
 		}
 		one := FailedState{State: uint64(id), Reason: why}
-		one.Kernel, one.Time = r.record(id, "kernel"), r.record(id, "time")
+		one.Kernel, _ = recorded(r.opt.Root, id, "kernel")
+		one.Time, _ = recorded(r.opt.Root, id, "time")
 		r.st.Failed = append(r.st.Failed, one)
 		r.facts.Failed[one.State] = why
 	}
 	slices.SortFunc(r.st.Failed, func(a, b FailedState) int { return int(a.State) - int(b.State) })
 	return err
-}
-
-// record is a value of a failed state's file, "" without one.
-func (r *statusReader) record(id activate.ID, key string) string {
-	data, err := os.ReadFile(filepath.Join(failedDir(r.opt.Root), id.String()))
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(data)) {
-		if value, ok := strings.CutPrefix(line, key+": "); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

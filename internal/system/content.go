@@ -20,6 +20,8 @@ type content struct {
 	machine machine
 	log     func(string)
 
+	built builder
+
 	said    map[string]bool
 	found   bool // the words about the root were looked for
 	words   []string
@@ -32,6 +34,7 @@ func newContent(opt Options) (*content, error) {
 		return nil, err
 	}
 	c := &content{root: opt.Root, config: config, machine: thisMachine(), log: opt.Log, said: map[string]bool{}}
+	c.built = newBuilder(opt, c.warn)
 	for _, line := range config.Warnings {
 		c.warn(line)
 	}
@@ -97,15 +100,31 @@ func (c *content) kernel(usr, version string, id state.ID) (bootloader.Kernel, e
 	if k.Initrds, err = v.initrds(version); err != nil {
 		return k, err
 	}
+	if err = c.early(&k, usr, id); err != nil {
+		return k, err
+	}
 	line, err := c.line(v, version)
 	if err != nil {
 		return k, err
 	}
-	if len(k.Initrds) == 0 {
+	if len(k.Initrds) == 0 && !c.built.absent[version] {
 		c.warn(fmt.Sprintf("kernel %s has no initrd: %s", version, bare(line.parsed())))
 	}
 	k.Cmdline = line.with(stateWord + "=" + id.String())
 	return k, nil
+}
+
+// early gives a kernel that comes without an early-boot image one that is built
+// here. Microcode alone is none; what is built goes behind it.
+func (c *content) early(k *bootloader.Kernel, usr string, id state.ID) error {
+	if !onlyMicrocodeIn(k.Initrds) {
+		return nil
+	}
+	built, err := c.built.imageFor(usr, k.Version, id, len(k.Initrds) > 0)
+	if built != "" {
+		k.Initrds = append(k.Initrds, built)
+	}
+	return err
 }
 
 // ofTree: what went wrong is in a tree itself, and touches no other state. One

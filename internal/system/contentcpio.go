@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,6 +34,10 @@ func isMicrocode(path string) bool {
 	}
 	defer file.Close()
 	return onlyMicrocode(file)
+}
+
+func onlyMicrocodeIn(paths []string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool { return !isMicrocode(path) })
 }
 
 func onlyMicrocode(r io.ReaderAt) bool {

@@ -103,7 +103,7 @@ func TestNoLinkLeadsOut(t *testing.T) {
 // kernel's.
 func TestStateIsTheKernels(t *testing.T) {
 	word := rapid.StringMatching(`["a-z=#. \t-]{1,8}`)
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		var all words
 		for range rapid.IntRange(0, 3).Draw(t, "files") {
 			text := strings.Join(rapid.SliceOfN(word, 0, 4).Draw(t, "lines"), rapid.SampledFrom([]string{" ", "\n", "\r\n", " -- "}).Draw(t, "between"))

@@ -94,7 +94,7 @@ func defaultOf(s *store.Store, opt Options, id state.ID) (bootloader.Choice, err
 		return usual, &store.RefusedError{What: fmt.Sprintf("make state %d the default: the loader would start %s", id, usual.Text), Advice: seeStatus}
 	}
 	if opt.Force {
-		_, err = clearFailed(opt.Root, id)
+		err = chosenAgain(opt, id)
 	}
 	return usual, err
 }

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"moss/internal/testutil/need"
 )
 
 // startBus runs a real message bus and makes it the system bus of this process.
 func startBus(t *testing.T) (address string) {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed (Debian: dbus-daemon)")
-	}
+	need.Program(t, "dbus-daemon")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "bus.conf")
 	text := `<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>

@@ -171,7 +171,7 @@ func TestLoaderDryRunIsTrue(t *testing.T) {
 // TestLoaderDryRunOnAMountOfOurOwn: what was mounted read-only to be looked at is
 // not read-only to who writes.
 func TestLoaderDryRunOnAMountOfOurOwn(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	root, opt := loaderRoot(t, "252")

@@ -1,44 +1,14 @@
 package system_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-// privately runs a test again in a mount namespace of its own and reports what
-// it says; in there it returns true. Whatever is mounted goes with the process,
-// however it ends.
-func privately(t *testing.T) bool {
-	t.Helper()
-	const inside = "MOSS_TEST_PRIVATE"
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	if os.Getuid() != 0 {
-		t.Skip("mounting a file system needs root")
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"=1", "TMPDIR="+t.TempDir())
-	cmd.SysProcAttr = &unix.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	} else if bytes.Contains(out, []byte("--- SKIP")) {
-		t.Skipf("%s", out)
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "figure:") {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
-	return false
-}
+	"moss/internal/testutil"
+)
 
 // medium is a real file system in a file.
 type medium struct {
@@ -49,16 +19,7 @@ type medium struct {
 // newMedium makes and mounts one; it must be called privately.
 func newMedium(t *testing.T, kind string, size int64, options ...string) medium {
 	t.Helper()
-	program := "mkfs." + kind
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed (Debian: e2fsprogs, xfsprogs)", program)
-	}
-	// The image lies in memory: what is tested is the file system, not the disk.
-	memory := t.TempDir()
-	if err := unix.Mount("moss-test", memory, "tmpfs", 0, "size=2g"); err != nil {
-		t.Fatal(err)
-	}
-	image := filepath.Join(memory, kind+".img")
+	image := filepath.Join(testutil.Memory(t, "2g"), kind+".img")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -66,20 +27,10 @@ func newMedium(t *testing.T, kind string, size int64, options ...string) medium 
 		t.Fatal(err)
 	}
 	m := medium{t, t.TempDir()}
-	m.run(program, append(append([]string{"-q"}, options...), image)...)
-	m.run("mount", "-o", "loop", image, m.dir)
-	t.Cleanup(func() {
-		m.run("umount", m.dir)
-		m.run("umount", memory)
-	})
+	testutil.Run(t, "mkfs."+kind, append(append([]string{"-q"}, options...), image)...)
+	testutil.Run(t, "mount", "-o", "loop", image, m.dir)
+	t.Cleanup(func() { testutil.Run(t, "umount", m.dir) })
 	return m
-}
-
-func (m medium) run(name string, args ...string) {
-	m.t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		m.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
 }
 
 // free is what an unprivileged writer has left, in bytes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func SyncMenu(ctx context.Context, opt Options) (Synced, error) {
 	if err != nil {
 		return Synced{}, err
 	}
-	opt.keepDefault = true
+	opt.keepDefault, opt.followConfig = true, true
 	done, err := syncMenu(s, opt)
 	if err != nil && ui.Hint(err) == "" {
 		err = hintedError{err, "mend the cause, then run it again: moss-boot sync"}
@@ -71,7 +72,7 @@ func syncMenu(s *store.Store, opt Options) (done Synced, err error) {
 	if err := writeMenu(s, opt, plan, want, &done); err != nil {
 		return done, err
 	}
-	return done, sweepSigned(opt.Root, images)
+	return done, errors.Join(sweepSigned(opt.Root, images), settleBuilt(opt.Root, want), dropGhosts(s, opt.Root))
 }
 
 // writeMenu carries a plan out. What other loaders read follows it, and is taken
@@ -194,7 +195,8 @@ func wanted(s *store.Store, opt Options) (bootloader.Want, error) {
 
 // listForEarlyBoot leaves, on the root, what the menu offers: early boot falls
 // back to a state of the menu and cannot read $BOOT, whose file system it may
-// not know.
+// not know. A line is the state, its kernel, what LoaderEntryOneShot has to be for
+// this very entry, and the entry's file, whose counter may be another by then.
 func listForEarlyBoot(s *store.Store, boot esp.Boot, want bootloader.Want) error {
 	found, err := bootloader.Look(boot, want.Token)
 	if err != nil {
@@ -203,12 +205,16 @@ func listForEarlyBoot(s *store.Store, boot esp.Boot, want bootloader.Want) error
 	var text strings.Builder
 	for _, item := range bootloader.List(found, bootloader.Marks{}) {
 		if item.State != 0 {
-			fmt.Fprintf(&text, "%d %s\n", item.State, item.Kernel)
+			name, _ := bls.ParseName(item.File)
+			fmt.Fprintf(&text, "%d %s %s* %s\n", item.State, item.Kernel, name.Stem, item.File)
 		}
 	}
 	path, err := bootFile(s.Root(), "menu")
 	if err != nil {
 		return err
+	}
+	if before, err := os.ReadFile(path); err == nil && string(before) == text.String() {
+		return nil
 	}
 	return atomicfile.Write(path, []byte(text.String()), 0o644)
 }

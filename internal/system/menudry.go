@@ -26,7 +26,7 @@ func PlanMenu(ctx context.Context, opt Options) (Synced, error) {
 }
 
 func plannedMenu(s *store.Store, opt Options) (Synced, error) {
-	opt.keepDefault, opt.DryRun = true, true
+	opt.keepDefault, opt.DryRun, opt.followConfig = true, true, true
 	token, err := tokenOf(opt)
 	if err != nil {
 		return Synced{}, err

@@ -239,7 +239,7 @@ func newWorld(t *testing.T) *world {
 
 // TestModel drives a root by random operations beside the model.
 func TestModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(rt *rapid.T) {
 		w := newWorld(t)
 		act := func(do func(*world, *rapid.T, *testing.T)) func(*rapid.T) {
 			return func(rt *rapid.T) { do(w, rt, t) }
@@ -268,7 +268,7 @@ func (w *world) crashed(rt *rapid.T, t *testing.T) {
 	name, version := rapid.SampledFrom(universe()).Draw(rt, "name"), rapid.SampledFrom([]string{"1", "2", "3"}).Draw(rt, "version")
 	point := rapid.SampledFrom(crashPoints()).Draw(rt, "point")
 	if point == "" {
-		rt.Skip("only with fault points")
+		rt.Skip("a draw that this step cannot use, not a test: no fault points")
 	}
 	stones := []string{build(name, version).Write(t, t.TempDir())}
 	transactInChild(t, w.root, stones, point+":kill")

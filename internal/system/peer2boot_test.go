@@ -216,13 +216,13 @@ func TestPeerPrunedStateStaysInTheMenu(t *testing.T) {
 // TestPeerFullESPBlocksRemoval: with not a byte free on $BOOT, packages and
 // states can still be removed.
 func TestPeerFullESPBlocksRemoval(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	root := newRoot(t)
 	full := medium{t, filepath.Join(root, "efi")}
-	full.run("mount", "-t", "tmpfs", "-o", "size=1m", "none", full.dir)
-	t.Cleanup(func() { full.run("umount", full.dir) })
+	testutil.Run(t, "mount", "-t", "tmpfs", "-o", "size=1m", "none", full.dir)
+	t.Cleanup(func() { testutil.Run(t, "umount", full.dir) })
 	var files testutil.Tree
 	for i := range 3 {
 		s := rebuilt(string(rune('1'+i)), strings.Repeat(string(rune('1'+i)), 150_000))
@@ -251,18 +251,18 @@ func TestPeerFullESPBlocksRemoval(t *testing.T) {
 // TestPeerRootOptionWritesTheHostsESP: for another root than the running system's
 // only that root's own folders are a place for a menu.
 func TestPeerRootOptionWritesTheHostsESP(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	hosts := medium{t, t.TempDir()}
-	hosts.run("mount", "-t", "tmpfs", "none", hosts.dir)
-	t.Cleanup(func() { hosts.run("umount", hosts.dir) })
+	testutil.Run(t, "mount", "-t", "tmpfs", "none", hosts.dir)
+	t.Cleanup(func() { testutil.Run(t, "umount", hosts.dir) })
 	for _, place := range []string{"/efi", "/boot"} {
 		if _, err := os.Stat(place); err != nil {
 			continue
 		}
-		hosts.run("mount", "--bind", hosts.dir, place)
-		t.Cleanup(func() { hosts.run("umount", place) })
+		testutil.Run(t, "mount", "--bind", hosts.dir, place)
+		t.Cleanup(func() { testutil.Run(t, "umount", place) })
 	}
 	testutil.Tree{"EFI/systemd/systemd-bootx64.efi": "the host's loader", "loader/entries/": ""}.Create(t, hosts.dir)
 	before := testutil.List(t, hosts.dir)

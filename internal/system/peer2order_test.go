@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // call is one system call of a traced transaction. Its place in the list is when
@@ -23,16 +24,14 @@ type call struct {
 // kernel for, descriptors written out as paths.
 func traced(t *testing.T, root string, stones []string) []call {
 	t.Helper()
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("strace is not installed: the order of the system calls was not looked at")
-	}
+	need.Program(t, "strace")
 	out := filepath.Join(t.TempDir(), "calls")
 	cmd := exec.CommandContext(t.Context(), "strace", "-f", "-y", "-qq", "-s", "4096", "-o", out,
 		"-e", "trace=openat,creat,unlink,unlinkat,rename,renameat,renameat2,linkat,fsync,fdatasync,syncfs,sync,truncate,ftruncate", os.Args[0])
 	cmd.Env = append(os.Environ(), "MOSS_TEST_ROOT="+root, "MOSS_TEST_STONES="+strings.Join(stones, " "))
 	if said, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(string(said), "ptrace") {
-			t.Skipf("this machine forbids tracing: %s", said)
+			need.Machine(t, "tracing is forbidden: %s", said)
 		}
 		t.Fatalf("%v\n%s", err, said)
 	}

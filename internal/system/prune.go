@@ -127,7 +127,8 @@ func prune(ctx context.Context, s *store.Store, opt Options, done *Pruned) error
 	} else if done.Boot, err = leaveMenu(s, opt, nil); err != nil {
 		return inRemoval(err) // what a cut left out of the menu, or in it, is put right all the same
 	}
-	return done.fate(sweep(ctx, s, named, done), len(offered) > 0)
+	err = sweep(ctx, s, named, done)
+	return done.fate(errors.Join(err, dropGhosts(s, opt.Root)), len(offered) > 0)
 }
 
 // withEntries are those of some states that the boot menu has an entry for, as

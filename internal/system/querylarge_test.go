@@ -13,6 +13,7 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store"
 	"moss/store/fetch"
 	"moss/store/repo"
@@ -32,6 +33,12 @@ func distribution(t testing.TB, root, repository string, first, packages int) {
 			Provides: []stone.Provider{{Kind: stone.KindBinary, Name: name}, {Kind: stone.KindSoname, Name: fmt.Sprintf("lib%06d.so.1(x86_64)", first+i)}},
 			URI:      name + ".stone", Hash: fmt.Sprintf("%064x", first+i), Size: 1000}
 	}
+	stock(t, root, repository, metas)
+}
+
+// stock gives a root a repository of these packages.
+func stock(t testing.TB, root, repository string, metas []stone.Meta) {
+	t.Helper()
 	dir := t.TempDir()
 	err := repo.WriteIndex(dir, metas, nil, time.Now())
 	if err == nil {
@@ -142,9 +149,7 @@ func ask(root string) int {
 // TestQueriesAsOrdinaryUser: nobody but root owns the store, a strict umask made
 // it, and a writer may hold the lock.
 func TestQueriesAsOrdinaryUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user; asking as one was not tried")
-	}
+	need.Root(t, "becoming another user")
 	root, _ := queried(t)
 	for _, dir := range []string{filepath.Dir(root), root} {
 		if err := os.Chmod(dir, 0o755); err != nil {

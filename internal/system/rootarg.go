@@ -75,7 +75,7 @@ func slot(word string) string {
 		return "rw"
 	case slices.Contains([]string{"root", "rootfstype", "rootflags", "rootwait", "rootdelay"}, key):
 		return key
-	case key == "cryptdevice", slices.ContainsFunc([]string{"rd.luks", "luks.", "rd.lvm", "rd.md"}, func(p string) bool { return strings.HasPrefix(key, p) }):
+	case key == "cryptdevice", key == "luks", slices.ContainsFunc([]string{"rd.luks", "luks.", "rd.lvm", "rd.md"}, func(p string) bool { return strings.HasPrefix(key, p) }):
 		return word // there may be several
 	}
 	return ""
@@ -88,13 +88,31 @@ func (m machine) rootWords(root string) ([]string, error) {
 		return nil, err
 	}
 	if words := keptWords(line); slices.ContainsFunc(words, func(word string) bool { return slot(word) == "root" }) {
-		return words, nil
+		return append(m.openedWords(root, words), words...), nil
 	}
 	words, why, err := m.mountedRoot(root)
 	if err == nil && why != "" {
 		err = &RootError{root, why}
 	}
 	return words, err
+}
+
+// openedWords name the LUKS containers that the root is in, for kept words that do
+// not: what opened them, such as a crypttab in the initramfs of the last boot, need
+// not be in that of the next.
+func (m machine) openedWords(root string, kept []string) []string {
+	luks := func(word string) bool {
+		key := keyOf(word)
+		return key == "luks" || strings.HasPrefix(key, "luks.") || strings.HasPrefix(key, "rd.luks")
+	}
+	if slices.ContainsFunc(kept, luks) {
+		return nil
+	}
+	words, why, err := m.mountedRoot(root)
+	if err != nil || why != "" {
+		return nil
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return !luks(word) })
 }
 
 // keptWords are the words about the root of a command line that has worked. Each

@@ -232,6 +232,30 @@ func TestRunningSystemsRootIsKept(t *testing.T) {
 	}
 }
 
+// TestOpenedContainerIsNamed: a crypttab in the last initramfs need not be in the
+// next one. Words that are there already stay the only ones.
+func TestOpenedContainerIsNamed(t *testing.T) {
+	const name = "rd.luks.name=" + luksUUID + "=root"
+	for line, want := range map[string]string{
+		"root=/dev/mapper/root rw":           name + " root=/dev/mapper/root rw",
+		name + " root=/dev/mapper/root":      name + " root=/dev/mapper/root",
+		"luks.uuid=1 root=/dev/mapper/x":     "luks.uuid=1 root=/dev/mapper/x",
+		"root=UUID=1 cryptdevice=UUID=2:box": name + " root=UUID=1 cryptdevice=UUID=2:box",
+		"luks=no root=UUID=1":                "luks=no root=UUID=1",
+	} {
+		f := newFakeMachine(t)
+		disk(f)
+		crypt(f, "root", "CRYPT-LUKS2-"+luksHex+"-root", "sda2")
+		f.tells("254:0", "", fsUUID)
+		f.mounted("/", strings.ReplaceAll(onMapper, "ROOT", "/"))
+		f.add(testutil.Tree{"proc/cmdline": line + "\n"})
+		got, err := f.rootWords("/")
+		if got := strings.Join(got, " "); err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", line, got, err, want)
+		}
+	}
+}
+
 func TestSnippetsRootWins(t *testing.T) {
 	found := func() ([]string, error) { return []string{"root=UUID=1", "ro", "rd.luks.uuid=2"}, nil }
 	for snippets, want := range map[string]string{
@@ -259,7 +283,7 @@ func TestSnippetsRootWins(t *testing.T) {
 // counters anew.
 func TestKeptWordsSettle(t *testing.T) {
 	word := rapid.SampledFrom([]string{"root=UUID=1", "root=UUID=2", "rw", "ro", "rootflags=subvol=/@", "rd.luks.uuid=1", "rd.luks.uuid=2", "rd.luks.options=x", "quiet", `"a=b c"`, "moss.fstx=3"})
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(testutil.Seeded(t), func(t *rapid.T) {
 		running := "root=UUID=0 " + strings.Join(rapid.SliceOf(word).Draw(t, "running"), " ")
 		snippets := rapid.SliceOf(word).Draw(t, "snippets")
 		entry := func(running string) string {

@@ -5,13 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"moss/internal/system"
 	"moss/internal/testutil"
 	"moss/store"
-	"moss/store/fetch"
-	"moss/store/repo"
 	"moss/store/state"
 	"moss/store/stone"
 )
@@ -25,10 +22,11 @@ const (
 )
 
 // nowhere is a root on a file system in memory, which goes with the process.
-func nowhere(t testing.TB, run func(name string, args ...string)) string {
+func nowhere(t testing.TB) string {
+	t.Helper()
 	root := t.TempDir()
-	run("mount", "-t", "tmpfs", "none", root)
-	t.Cleanup(func() { run("umount", root) })
+	testutil.Run(t, "mount", "-t", "tmpfs", "none", root)
+	t.Cleanup(func() { testutil.Run(t, "umount", root) })
 	testutil.NewRoot(t, root)
 	return root
 }
@@ -57,17 +55,7 @@ func manyPackages(t testing.TB, root string) {
 		for i := range metas {
 			metas[i] = scaleMeta(k*half + i)
 		}
-		dir := t.TempDir()
-		err := repo.WriteIndex(dir, metas, nil, time.Now())
-		if err == nil {
-			err = repo.Add(root, repo.Repository{Name: name, URI: dir, Enabled: true, Unsigned: true})
-		}
-		if err == nil {
-			_, err = repo.Update(t.Context(), root, []string{name}, fetch.Options{})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		stock(t, root, name, metas)
 	}
 }
 
@@ -178,10 +166,10 @@ func TestScaleStates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a thousand states")
 	}
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
-	root := nowhere(t, medium{t, ""}.run)
+	root := nowhere(t)
 	manyStates(t, root, scaleStates)
 	all, err := system.States(options(root))
 	if err != nil || len(all) != scaleStates || !all[scaleStates-1].Active || len(all[19].Packages) != 20 || !all[500].Bootable {
@@ -232,10 +220,10 @@ func TestScaleFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes two states of 250,000 files")
 	}
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
-	root := nowhere(t, medium{t, ""}.run)
+	root := nowhere(t)
 	install(t, options(root), base(), bulky250k("1", 0))
 	result := install(t, options(root), bulky250k("2", 100))
 	if result.Paths < scaleFiles || result.Changes != (system.Counts{Changed: 100}) || result.Files != 100 {

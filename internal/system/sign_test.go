@@ -17,6 +17,7 @@ import (
 	"moss/bootloader/sign"
 	"moss/bootloader/sign/signtest"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/internal/ui"
 )
 
@@ -210,9 +211,7 @@ func TestSignedIsRootsAlone(t *testing.T) {
 // TestPlanAsAnyone: an ordinary user cannot read sbctl's keys, and can see the
 // plan all the same.
 func TestPlanAsAnyone(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("becoming another user needs root")
-	}
+	need.Root(t, "becoming another user")
 	root, _ := withKeys(t)
 	if err := os.Chmod(filepath.Join(root, "var/lib/sbctl/keys/db/db.key"), 0o600); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestNoSpaceAtAnySize(t *testing.T) {
 	for _, kind := range []string{"ext4", "xfs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			if privately(t) {
+			if testutil.Privately(t) {
 				// Blocks that ext4 keeps for root would hide the end of the space.
 				fillUp(t, newMedium(t, kind, 900<<20, map[string][]string{"ext4": {"-m", "0"}}[kind]...))
 			}
@@ -117,13 +117,13 @@ func noise(random *rand.Rand, size int) string {
 
 // TestReadOnlyRoot: nothing can be written, one line says so.
 func TestReadOnlyRoot(t *testing.T) {
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	m := newMedium(t, "ext4", 64<<20)
 	testutil.NewRoot(t, m.dir)
 	install(t, options(m.dir), base())
-	m.run("mount", "-o", "remount,ro", m.dir)
+	testutil.Run(t, "mount", "-o", "remount,ro", m.dir)
 	_, err := system.Transact(t.Context(), options(m.dir), system.Change{Stones: write(t, testutil.Stone{Name: "a", Files: testutil.Tree{"bin/a": "a"}})})
 	if err == nil || !strings.Contains(err.Error(), "read-only file system") || system.ExitCode(err) != 1 {
 		t.Errorf("got %v (exit code %d)", err, system.ExitCode(err))
@@ -139,7 +139,7 @@ func TestMoreLinksThanExt4Allows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 132,000 files")
 	}
-	if !privately(t) {
+	if !testutil.Privately(t) {
 		return
 	}
 	m := newMedium(t, "ext4", 512<<20, "-N", "300000")

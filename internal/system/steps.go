@@ -199,7 +199,7 @@ func (t *transaction) exchange(context.Context) error {
 	if err := markPending(t.opt.Root, t.result.ID); err != nil || t.opt.NextBoot {
 		return err
 	}
-	return t.store.Trees().Exchange(t.result.ID)
+	return exchange(t.store, t.opt, t.result.ID)
 }
 
 // links comes after the exchange because it goes by what the live tree has.

@@ -17,6 +17,7 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // scenario is a command, the points that it passes, and a root on which it does.
@@ -181,9 +182,7 @@ func withRepository(scheme string) func(*testing.T, *bench) {
 }
 
 func withSystemTrigger(t *testing.T, b *bench) {
-	if os.Geteuid() != 0 {
-		t.Skip("changing the root needs root")
-	}
+	need.Root(t, "changing the root")
 	testutil.Tree{"tmp/": "", "proc/": "", "dev/": "", "var/cache/stale/x": "x"}.Create(t, b.root)
 	install(t, options(b.root), base())
 	stones := write(t, testutil.Stone{Name: "p", Files: testutil.Tree{sysFolder + "a.yaml": sysTrigger("a", "delete: [/var/cache/stale]", "")}})

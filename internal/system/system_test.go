@@ -46,8 +46,17 @@ func TestEveryTransactionWritesItsEntry(t *testing.T) {
 		t.Errorf("got %v, want one kernel and one initrd shared by both states", found)
 	}
 	menu, err := os.ReadFile(filepath.Join(root, ".moss/boot/menu"))
-	if want := "2 " + kernel + "\n1 " + kernel + "\n"; string(menu) != want || err != nil {
-		t.Errorf("menu for early boot: got %q, %v, want %q", menu, err, want)
+	var want strings.Builder
+	for _, id := range []string{"2", "1"} {
+		files, _ := filepath.Glob(filepath.Join(root, "efi/loader/entries/moss-????????????-"+id+"-*.conf"))
+		if len(files) != 1 {
+			t.Fatalf("got %v, want one entry of state %s", files, id)
+		}
+		stem, _, _ := strings.Cut(filepath.Base(files[0]), "_")
+		fmt.Fprintf(&want, "%s %s %s_* %s\n", id, kernel, stem, filepath.Base(files[0]))
+	}
+	if string(menu) != want.String() || err != nil {
+		t.Errorf("menu for early boot: got %q, %v, want %q", menu, err, want.String())
 	}
 }
 

@@ -49,6 +49,9 @@ type Options struct {
 	take        bool      // Default was chosen by a person: whoever else named one gives way
 	chosen      state.ID  // what is held against this one does not count
 	held        *esp.Boot // $BOOT, when it is open for all steps
+	// followConfig builds the live state's early-boot image anew if the
+	// configuration asks for another; otherwise only states without one get one.
+	followConfig bool
 }
 
 // Change is what a user wants of a transaction.

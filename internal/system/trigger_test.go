@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,40 +14,17 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/store/trigger"
 )
 
 const sysFolder = "share/moss/triggers/sys.d/"
 
-var triggerLibrary = regexp.MustCompile(`(/\S+) \(0x`)
-
-// hostPrograms is a package of programs of this machine and their libraries.
+// hostPrograms is a package of programs for a root that is changed to.
 func hostPrograms(t *testing.T, names ...string) testutil.Stone {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("changing the root needs root")
-	}
-	files, all := testutil.Tree{}, []string{}
-	bring := func(from, to string) {
-		data, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[to] = "0755:" + string(data)
-	}
-	for _, name := range names {
-		from, err := exec.LookPath(name)
-		if err != nil {
-			t.Skipf("no %s on this machine", name)
-		}
-		bring(from, "bin/"+name)
-		all = append(all, from)
-	}
-	out, _ := exec.Command("ldd", all...).Output() // fails for static programs
-	for _, found := range triggerLibrary.FindAllStringSubmatch(string(out), -1) {
-		bring(found[1], strings.TrimPrefix(strings.TrimPrefix(found[1], "/usr"), "/"))
-	}
-	return testutil.Stone{Name: "programs", Files: files}
+	need.Root(t, "changing the root")
+	return testutil.Programs(t, names...)
 }
 
 // sysTrigger is a trigger that runs a command when the file that names it is there.
@@ -70,7 +46,7 @@ func inside(t *testing.T, root, test string) (string, error) {
 	}
 	null := filepath.Join(root, "dev/null")
 	if err := unix.Mknod(null, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err != nil && !errors.Is(err, os.ErrExist) {
-		t.Skipf("cannot make a device node: %v", err)
+		need.Machine(t, "a device node: %v", err)
 	}
 	cmd := exec.Command("/test", "-test.run=^"+test+"$", "-test.v")
 	cmd.Dir = "/"

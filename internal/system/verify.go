@@ -176,10 +176,8 @@ func marks(s *store.Store, opt Options, found []verify.Finding) error {
 	for _, row := range rows {
 		i := slices.IndexFunc(found, func(f verify.Finding) bool { return f.State == row.ID && !f.Repaired })
 		if i < 0 {
-			if took, err := unmark(opt.Root, row.ID); err != nil {
+			if err := wholeAgain(opt, row.ID, found); err != nil {
 				return err
-			} else if took {
-				opt.Log(fmt.Sprintf("warning: state %d is whole again", row.ID))
 			}
 			continue
 		}
@@ -189,6 +187,24 @@ func marks(s *store.Store, opt Options, found []verify.Finding) error {
 	}
 	live, _ := s.Active() // an unsealed /usr is no state; nothing is live then
 	return disproved(opt, live, bootedState(opt.Root, live))
+}
+
+// wholeAgain takes back what a repair made untrue.
+func wholeAgain(opt Options, id state.ID, found []verify.Finding) error {
+	took, err := unmark(opt.Root, id)
+	if err != nil {
+		return err
+	}
+	if took {
+		opt.Log(fmt.Sprintf("warning: state %d is whole again", id))
+	}
+	if !slices.ContainsFunc(found, func(f verify.Finding) bool { return f.State == id }) {
+		return nil
+	}
+	if took, err = mended(opt.Root, id); took && err == nil {
+		opt.Log(fmt.Sprintf("warning: state %d was repaired: early boot may try it again", id))
+	}
+	return err
 }
 
 // fetchByID downloads the very builds that a repair asks for, of those that a

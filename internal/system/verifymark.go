@@ -37,16 +37,71 @@ func failedDir(root string) string { return filepath.Join(root, store.Home, "boo
 
 // failure is the recorded reason for refusing a state, "" if there is none.
 func failure(root string, id state.ID) string {
+	why, there := recorded(root, id, "reason")
+	if there && why == "" {
+		return "unknown"
+	}
+	return why
+}
+
+// recorded is a value of a failed state's file, and whether there is that file.
+func recorded(root string, id state.ID, key string) (value string, there bool) {
 	data, err := os.ReadFile(filepath.Join(failedDir(root), id.String()))
 	if err != nil {
-		return ""
+		return "", false
 	}
 	for line := range strings.Lines(string(data)) {
-		if reason, ok := strings.CutPrefix(line, "reason: "); ok {
-			return strings.TrimSpace(reason)
+		if value, ok := strings.CutPrefix(line, key+": "); ok {
+			return strings.TrimSpace(value), true
 		}
 	}
-	return "unknown"
+	return "", true
+}
+
+// passing: early boot refused a state for a cause that may have been that boot's
+// alone, such as a full disk.
+func passing(root string, id state.ID) bool {
+	boot, _ := recorded(root, id, "boot")
+	return boot != ""
+}
+
+// dropPassed takes back what early boot held against states for a cause that may
+// have passed, once a boot is good. What this very boot found stays: the next one
+// goes straight to the good state, and the one after it tries again.
+func dropPassed(root string) error {
+	return dropRecords(root, func(id state.ID) bool {
+		boot, _ := recorded(root, id, "boot")
+		return boot != "" && boot != bootID()
+	})
+}
+
+// dropGhosts takes back what is held against states that do not exist: an entry
+// of the boot menu may have named one.
+func dropGhosts(s *store.Store, root string) error {
+	return dropRecords(root, func(id state.ID) bool {
+		_, err := s.State(id)
+		return errors.Is(err, state.ErrNotFound)
+	})
+}
+
+func dropRecords(root string, which func(state.ID) bool) error {
+	names, err := os.ReadDir(failedDir(root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, name := range names {
+		if id, err := activate.ParseID(name.Name()); err == nil && which(id) {
+			errs = append(errs, takeBack(root, id))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// bootID tells one boot from the next.
+func bootID() string {
+	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(text))
 }
 
 // badStates are those that a verification could not mend: the menu does not
@@ -110,6 +165,26 @@ func takeBack(root string, id state.ID) error {
 func clearFailed(root string, id state.ID) (bool, error) {
 	why := failure(root, id)
 	if why == "" || strings.HasPrefix(why, verifyReason) {
+		return false, nil
+	}
+	return true, takeBack(root, id)
+}
+
+// chosenAgain takes back what was held against a state that a person chose: with
+// force all of it, or what a verification wrote would take the state out of the
+// menu at the next sync, and early boot would refuse it.
+func chosenAgain(opt Options, id state.ID) error {
+	if opt.Force && failure(opt.Root, id) != "" {
+		return takeBack(opt.Root, id)
+	}
+	_, err := clearFailed(opt.Root, id)
+	return err
+}
+
+// mended takes back what early boot wrote of a state that a repair changed: it
+// may boot now, and early boot does not try a tree twice.
+func mended(root string, id state.ID) (bool, error) {
+	if !feared(failure(root, id)) {
 		return false, nil
 	}
 	return true, takeBack(root, id)

@@ -59,6 +59,42 @@ func TestClearFailed(t *testing.T) {
 	}
 }
 
+// TestChosenAgain: force takes everything back, or the choice would last until the
+// next sync only.
+func TestChosenAgain(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		opt := Options{Root: t.TempDir(), Force: force}
+		testutil.Tree{".moss/boot/failed/1": "reason: no init\n", ".moss/boot/failed/2": "reason: verify: x\n"}.Create(t, opt.Root)
+		for id := state.ID(1); id <= 3; id++ {
+			if err := chosenAgain(opt, id); err != nil {
+				t.Error(err)
+			}
+		}
+		if failure(opt.Root, 1) != "" || (failure(opt.Root, 2) == "") != force {
+			t.Errorf("force %v: got %q and %q", force, failure(opt.Root, 1), failure(opt.Root, 2))
+		}
+	}
+}
+
+// TestMendedStateIsTriedAgain: early boot does not try a tree twice, so its record
+// goes with what was wrong; those of others stay.
+func TestMendedStateIsTriedAgain(t *testing.T) {
+	opt := Options{Root: t.TempDir(), Log: func(string) {}}
+	testutil.Tree{".moss/boot/failed/1": "reason: no init\ntree: 5-6\n", ".moss/boot/failed/2": "reason: no init\ntree: 5-6\n",
+		".moss/boot/failed/3": "reason: marked bad by hand\n", ".moss/boot/failed/4": "reason: verify: x\n"}.Create(t, opt.Root)
+	repaired := []Finding{{State: 1, Repaired: true}, {State: 3, Repaired: true}}
+	for id := state.ID(1); id <= 4; id++ {
+		if err := wholeAgain(opt, id, repaired); err != nil {
+			t.Error(err)
+		}
+	}
+	for id, want := range map[state.ID]string{1: "", 2: "no init", 3: "marked bad by hand", 4: ""} {
+		if got := failure(opt.Root, id); got != want {
+			t.Errorf("state %d: got %q, want %q", id, got, want)
+		}
+	}
+}
+
 // TestTheBootedStateIsBootable: what runs has proved it, unless it was damaged
 // since.
 func TestTheBootedStateIsBootable(t *testing.T) {
