@@ -17,7 +17,7 @@ import (
 // TestAdopt boots both states of a machine that AerynOS' moss had made and that
 // was taken over when its disk was built.
 func TestAdopt(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	d := adoptedDisk(t)
 	m := boot(t, d, "moss.fstx=1")
 	m.report(report{Wanted: 1, Activated: 1})

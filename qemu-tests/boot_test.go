@@ -10,7 +10,7 @@ import (
 )
 
 func TestDefaultBoot(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	m := boot(t, newDisk(t), "moss.fstx=3 moss.fallback=on")
 	m.is("state 3 cannot boot, so 2", "cat /usr/.stateID", "2")
 	m.powerOff()
@@ -23,7 +23,7 @@ func TestDefaultBoot(t *testing.T) {
 }
 
 func TestOlderEntry(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	m := boot(t, newDisk(t), "moss.fstx=1")
 	m.report(report{Wanted: 1, Activated: 1})
 	m.is("state 1 is live", "cat /usr/.stateID /usr/share/mark1", "11")
@@ -34,7 +34,7 @@ func TestOlderEntry(t *testing.T) {
 // TestSameEntryTwice: the exchange is not idempotent by itself; a second boot of
 // the same entry must not bring the other state back.
 func TestSameEntryTwice(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	d := newDisk(t)
 	for range 3 {
 		m := boot(t, d, "moss.fstx=1")
@@ -46,7 +46,7 @@ func TestSameEntryTwice(t *testing.T) {
 }
 
 func TestBrokenNewestState(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	m := boot(t, newDisk(t), "moss.fstx=3")
 	m.report(report{Wanted: 3, Activated: 2, Fallback: true})
 	m.is("state 2 is live", "cat /usr/.stateID", "2")
@@ -59,7 +59,7 @@ func TestBrokenNewestState(t *testing.T) {
 }
 
 func TestWantedTreeMissing(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	for name, wanted := range map[string]string{"never there": "7", "not a number": "seven"} {
 		t.Run(name, func(t *testing.T) {
 			m := boot(t, newDisk(t), "moss.fstx="+wanted)
@@ -70,7 +70,7 @@ func TestWantedTreeMissing(t *testing.T) {
 }
 
 func TestWantedTreeUnsealed(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	d := newDisk(t)
 	edit(t, d, "rm /.moss/root/2/usr/.stateID")
 	m := boot(t, d, "moss.fstx=2")
@@ -83,7 +83,7 @@ func TestWantedTreeUnsealed(t *testing.T) {
 // guest stops at a named point, its machine is killed, and the next boot has to
 // find its way with what is on the disk.
 func TestPowerCutInActivation(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	for _, point := range []string{"activate/exchanging", "activate/exchanged", "activate/renamed"} {
 		t.Run(strings.ReplaceAll(point, "/", "-"), func(t *testing.T) {
 			d := newDisk(t)
@@ -102,7 +102,7 @@ func TestPowerCutInActivation(t *testing.T) {
 // TestMisnamedFolder is the state of a disk after a cut between the exchange and
 // the rename: the tree is believed, the name is mended.
 func TestMisnamedFolder(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	d := newDisk(t)
 	edit(t, d, "ln /.moss/root/2 /.moss/root/8", "unlink /.moss/root/2")
 	m := boot(t, d, "moss.fstx=2")
@@ -111,7 +111,7 @@ func TestMisnamedFolder(t *testing.T) {
 }
 
 func TestFallbackOffStopsWithWords(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	m := start(t, newDisk(t), "moss.fstx=3 moss.fallback=off", plainImage)
 	m.expect("moss.fallback=off")
 	m.expect("reboot")
@@ -121,6 +121,7 @@ func TestFallbackOffStopsWithWords(t *testing.T) {
 // loader: it checks every line that it says, and ends with an error at the first
 // that is not so.
 func TestDemo(t *testing.T) {
+	inTurn(t, 3)
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./demo")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -102,7 +102,7 @@ func (c *chain) start(more ...func(*vm.Config)) *machine {
 		c.disk = made
 	}
 	config := vm.Config{Name: c.t.Name(), LogDir: shared.dir, Accel: shared.accel, Memory: 512,
-		Disks: []string{c.disk.Path}, Firmware: c.firmware, Vars: filepath.Join(c.dir, "vars.fd"), Secure: c.secure}
+		Disks: []vm.Disk{{Path: c.disk.Path}}, Firmware: c.firmware, Vars: filepath.Join(c.dir, "vars.fd"), Secure: c.secure}
 	for _, change := range more {
 		change(&config)
 	}

@@ -10,7 +10,7 @@ import (
 // starts bring, and what the loader was told behind our back is understood or
 // cleared.
 func TestSetDefaultAndOneShot(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	c.state(nil)
 	c.state(nil)
@@ -89,7 +89,7 @@ func (m *machine) pressed(id string) {
 // TestMenuPick: a person picks older entries at the loader's menu, one that is
 // counted and one that is not.
 func TestMenuPick(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	c := newChain(t)
 	c.state(blessed())
 	c.state(nil)

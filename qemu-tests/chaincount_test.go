@@ -12,7 +12,7 @@ import (
 // starts the one before it by itself, and what blesses there tells everybody what
 // happened.
 func TestThreeFailedBoots(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	c.state(blessed())
 	failing := blessed()

@@ -14,7 +14,7 @@ import (
 // which the firmware then starts by its entry, and by the fallback path when it
 // has forgotten all entries.
 func TestLoaderInstall(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	if err := os.RemoveAll(filepath.Join(c.Dir, "efi/EFI")); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestLoaderInstall(t *testing.T) {
 // TestForeignEntriesStay: what other systems have on the ESP is the same, byte by
 // byte, whatever moss does there.
 func TestForeignEntriesStay(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	if err := os.RemoveAll(filepath.Join(c.Dir, "efi/EFI")); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // the extended boot partition. Nobody mounts either; moss finds both by their
 // types, for as long as it needs them.
 func TestXBOOTLDR(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	c := newChain(t)
 	c.state(nil)
 	next, err := c.Mark(t.Context(), nil)

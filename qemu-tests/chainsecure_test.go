@@ -13,7 +13,7 @@ import (
 // TestSecureBootChain: a machine makes its own keys, signs what it starts from,
 // and from then on starts nothing else.
 func TestSecureBootChain(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	var err error
 	if c.firmware, err = vm.FindSecureFirmware(); err != nil {

@@ -10,7 +10,7 @@ import (
 // before anything moves, a removal works, and with room made as the message says
 // the install gives up no more of the menu than it must.
 func TestFullESP(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	c := newChain(t)
 	c.ESPSize = 64 << 20
 	c.kernel("boot-b", "--without", "boot")

@@ -2,11 +2,8 @@ package qemutests
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"testing"
-
-	"moss/qemu-tests/disk"
 )
 
 // BenchmarkEarlyBoot measures, in the guest's own clock, from the start of /init
@@ -34,10 +31,7 @@ func BenchmarkEarlyBoot(b *testing.B) {
 // measure boots a fresh copy of the disk; for the live state once more, so that
 // there is nothing to move.
 func measure(b *testing.B, name, words string, round int) int {
-	path := filepath.Join(b.TempDir(), "disk.raw")
-	if err := disk.Copy(b.Context(), shared.base.Path, path); err != nil {
-		b.Fatal(err)
-	}
+	path := newDiskFor(b)
 	m := boot(b, path, words)
 	if name == "live" {
 		m.powerOff()

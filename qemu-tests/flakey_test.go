@@ -20,7 +20,7 @@ import (
 // is the old one or the new one, whole, and the program has said which in one
 // line.
 func TestFailingDisk(t *testing.T) {
-	t.Parallel()
+	alongside(t)
 	// What begins after a step's line: space, unpack; unpack, stage; room, seal;
 	// seal, menu; menu, exchange; exchange, links.
 	for kind, failures := range map[string]failures{
@@ -34,7 +34,7 @@ func TestFailingDisk(t *testing.T) {
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
+			inTurn(t, 4)
 			r := newFailing(t, kind)
 			r.unreadable()
 			for _, one := range failures.steps {
@@ -69,6 +69,7 @@ type failing struct {
 	kind, node string
 	live       int // the note that the live state has
 	note       int // the last one that was tried
+	trees      map[int]string
 }
 
 func newFailing(t *testing.T, kind string) *failing {
@@ -82,20 +83,20 @@ func newFailing(t *testing.T, kind string) *failing {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	config := vm.Config{Disks: []string{filepath.Join(dir, "lab.raw"), filepath.Join(dir, "bad.raw")}}
-	if err := disk.Copy(t.Context(), base.Path, config.Disks[0]); err != nil {
+	lab, bad := filepath.Join(dir, "lab.raw"), filepath.Join(dir, "bad.raw")
+	if err := disk.Copy(t.Context(), base.Path, lab); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(config.Disks[1], nil, 0o600); err != nil {
+	if err := os.WriteFile(bad, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(config.Disks[1], 320<<20); err != nil {
+	if err := os.Truncate(bad, 320<<20); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(mkfs, "-q", config.Disks[1]).CombinedOutput(); err != nil {
+	if out, err := exec.Command(mkfs, "-q", bad).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", mkfs, err, out)
 	}
-	r := &failing{machine: bootLab(t, "moss.fstx=1", config), kind: kind, live: 1, note: 1}
+	r := &failing{machine: bootLab(t, "moss.fstx=1", vm.Config{Disks: []vm.Disk{{Path: lab}, {Path: bad}}}), kind: kind, live: 1, note: 1, trees: map[int]string{}}
 	r.must("echo 1 > /proc/sys/kernel/printk") // what the kernel says of the disk is no word of moss
 	r.node = r.must("flakey open bad /dev/vdb")
 	r.must("flakey mount " + kind + " " + r.node + " /mnt")
@@ -206,9 +207,13 @@ func (r *failing) sweep(modes []string) {
 	}
 }
 
+// tree is what /usr has to be with a note, by the lists that were made with it.
 func (r *failing) tree(note int) string {
 	r.t.Helper()
-	return r.must(fmt.Sprintf("flakey tree tiny.list note-%d.list", note))
+	if r.trees[note] == "" {
+		r.trees[note] = r.must(fmt.Sprintf("flakey tree tiny.list note-%d.list", note))
+	}
+	return r.trees[note]
 }
 
 // unreadable has verify read a disk with bad blocks: it names each file that it

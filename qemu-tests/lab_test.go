@@ -30,7 +30,7 @@ var labDisk = sync.OnceValues(func() (*disk.Disk, error) {
 func bootLab(t *testing.T, words string, config vm.Config) *machine {
 	t.Helper()
 	config.Name, config.LogDir = strings.ReplaceAll(t.Name(), "/", "-"), shared.dir
-	config.Accel, config.Memory, config.Kernel, config.Initrd = shared.accel, 512, shared.kernel.Image, shared.initrds[plainImage]
+	config.Accel, config.Memory, config.Kernel, config.Initrd = shared.accel, 512, shared.kernel.Plain, shared.initrds[plainImage]
 	config.Append = strings.Join(debian.CommandLine(), " ") + " rw root=PARTUUID=" + world.RootGUID + " " + words
 	started, err := vm.Start(t.Context(), config)
 	if err != nil {
@@ -41,7 +41,7 @@ func bootLab(t *testing.T, words string, config vm.Config) *machine {
 			t.Error(err)
 		}
 	})
-	m := &machine{t, started, config.Disks[0]}
+	m := &machine{t, started, config.Disks[0].Path}
 	m.expect("is up")
 	m.expect("# ")
 	m.must("export PATH=$PATH:" + world.LabDir + "; cd " + world.LabDir + "; flakey insmod modules/*")

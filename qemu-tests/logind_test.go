@@ -14,7 +14,7 @@ import (
 // the machine is not shut down by accident, and when it has ended, however that
 // was, it can be.
 func TestShutdownInhibitor(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 2)
 	m := bootFull(t)
 	m.must("systemctl start systemd-logind.service")
 	const list = "systemd-inhibit --list --no-legend"
@@ -63,8 +63,8 @@ func bootFull(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := vm.Start(t.Context(), vm.Config{Name: t.Name(), LogDir: shared.dir, Accel: shared.accel, Memory: 1024, Disks: []string{d.Path},
-		Kernel: shared.kernel.Image, Initrd: shared.initrds[plainImage],
+	started, err := vm.Start(t.Context(), vm.Config{Name: t.Name(), LogDir: shared.dir, Accel: shared.accel, Memory: 1024, Disks: []vm.Disk{{Path: d.Path}},
+		Kernel: shared.kernel.Plain, Initrd: shared.initrds[plainImage],
 		Append: strings.Join(debian.CommandLine(), " ") + " rw moss.fstx=1 root=PARTUUID=" + world.RootGUID})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"moss/qemu-tests/debian"
 	"moss/qemu-tests/disk"
 	"moss/qemu-tests/vm"
 	"moss/qemu-tests/world"
@@ -30,6 +31,7 @@ type stage struct {
 	initrds map[image]string
 	base    *disk.Disk
 	accel   string
+	turns   turns
 }
 
 type image string
@@ -72,13 +74,21 @@ func setUp(m *testing.M) (int, error) {
 	if shared.base, err = w.Mini(ctx, dir); err != nil {
 		return 1, err
 	}
+	// The demo is a process of its own, which needs these as well: one of the two
+	// makes them.
+	if _, err := w.Pack(ctx, debian.System()); err != nil {
+		return 1, err
+	}
+	if err := shared.turns.open(); err != nil {
+		return 1, err
+	}
 	return m.Run(), nil
 }
 
 // images builds the early-boot image twice: as it ships, and with fault points.
 func images(ctx context.Context, w *world.World) error {
 	faulty := filepath.Join(w.Build, "bin", string(faultImage))
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "faultinject", "-o", faulty, "./cmd/moss-init")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags", "-s -w", "-tags", "faultinject", "-o", faulty, "./cmd/moss-init")
 	build.Dir, build.Env = w.Repo, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build moss-init with fault points: %w: %s", err, out)
@@ -103,6 +113,11 @@ type machine struct {
 // newDisk is a private copy of the shared disk.
 func newDisk(t *testing.T) string {
 	t.Helper()
+	return newDiskFor(t)
+}
+
+func newDiskFor(t testing.TB) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "disk.raw")
 	if err := disk.Copy(t.Context(), shared.base.Path, path); err != nil {
 		t.Fatal(err)
@@ -124,10 +139,14 @@ func edit(t *testing.T, path string, commands ...string) {
 
 func start(t testing.TB, disk, words string, kind image) *machine {
 	t.Helper()
-	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
-	config := vm.Config{Name: name, LogDir: shared.dir, Accel: shared.accel, Memory: 512, Disks: []string{disk},
-		Kernel: shared.kernel.Image, Initrd: shared.initrds[kind],
-		Append: "console=ttyS0 quiet rw root=PARTUUID=" + world.RootGUID + " " + words}
+	return startImage(t, disk, words, shared.initrds[kind])
+}
+
+func startImage(t testing.TB, disk, words, initrd string) *machine {
+	t.Helper()
+	config := vm.Config{Name: machineName(t), LogDir: shared.dir, Accel: shared.accel, Memory: 512, Disks: []vm.Disk{{Path: disk}},
+		Kernel: shared.kernel.Plain, Initrd: initrd,
+		Append: strings.Join(debian.CommandLine(), " ") + " rw root=PARTUUID=" + world.RootGUID + " " + words}
 	started, err := vm.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +157,10 @@ func start(t testing.TB, disk, words string, kind image) *machine {
 		}
 	})
 	return &machine{t, started, disk}
+}
+
+func machineName(t testing.TB) string {
+	return strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
 }
 
 // boot starts a machine and waits for the shell of its mini system.

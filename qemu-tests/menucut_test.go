@@ -37,7 +37,7 @@ var cutMenus = [...]int{1, 2, 3, 4, 5, 9}
 // and starts it, its files have the content that their names say, and the next
 // change leaves the very menu that one without a cut leaves.
 func TestMenuPowerCuts(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 5)
 	r := newMenuRig(t, nil) // with a loader in the place for it the firmware would start that first
 	r.prepare("noise", "quiet")
 	clean := map[int]menuRun{}
@@ -48,7 +48,7 @@ func TestMenuPowerCuts(t *testing.T) {
 	var questions []probe.Question
 	for n := range menuCuts {
 		number := cutMenus[n%len(cutMenus)]
-		c := r.cut("noise", number, clean[number].took)
+		c := r.cut(number, clean[number].took)
 		cuts, questions = append(cuts, c), append(questions, probe.Question{Image: c.image, Vars: probe.Variables{"LoaderConfigTimeout": probe.Text("0")}})
 	}
 	answers, err := bench(t).Ask(t.Context(), t.Name()+"-loader", questions)
@@ -70,7 +70,7 @@ func TestMenuPowerCuts(t *testing.T) {
 // TestMenuPowerCutsBoot goes all the way after the cut: firmware, loader, a real
 // kernel, early boot, the system.
 func TestMenuPowerCutsBoot(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 4)
 	loader, err := loaderProgram()
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestMenuPowerCutsBoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range wholeBoots {
-		c := r.cut("real", cutMenus[1], clean.took)
+		c := r.cut(cutMenus[1], clean.took)
 		config := r.config()
 		config.Name, config.Kernel, config.Initrd, config.Append, config.Firmware = t.Name()+"-boot", "", "", "", firmware
 		m := r.start(config)
@@ -107,17 +107,17 @@ func (c menuCut) String() string {
 	return fmt.Sprintf("menu %d, cut after %v (done: %v)", c.number, c.later.Round(time.Millisecond), c.done)
 }
 
-func (r *menuRig) cut(kernels string, number int, took time.Duration) menuCut {
+func (r *menuRig) cut(number int, took time.Duration) menuCut {
 	r.t.Helper()
 	c := menuCut{number: number, later: rand.N(took + took/10), image: filepath.Join(r.t.TempDir(), "cut")}
-	m := r.begin(kernels, number)
+	m := r.begin(number)
 	<-time.After(c.later) // no event marks the moment: it has to be any
 	if err := m.vm.Kill(); err != nil {
 		r.t.Fatal(err)
 	}
 	c.done = strings.Contains(m.vm.Text(), "menu: done")
 	r.end(m)
-	if err := r.many.Extract(r.t.Context(), r.disks[1], menuPart, c.image); err != nil {
+	if err := r.many.Extract(r.t.Context(), r.disks[1].Path, menuPart, c.image); err != nil {
 		r.t.Fatal(err)
 	}
 	return c
@@ -167,11 +167,11 @@ func (r *menuRig) repair(cuts []menuCut) []string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	m := bootLab(r.t, "moss.fstx=1", vm.Config{Disks: []string{r.disks[0], all.Path, r.disks[1]}})
+	m := bootLab(r.t, "moss.fstx=1", vm.Config{Disks: []vm.Disk{r.disks[0], {Path: all.Path}, r.disks[1]}})
 	m.must("flakey mount vfat /dev/vdc2 " + inGuest)
 	var hashes []string
 	for i, c := range cuts {
-		out := m.must(fmt.Sprintf("flakey mount vfat /dev/vdb%d /efi && %s && flakey unmount /efi", i+1, r.command("noise", c.number)))
+		out := m.must(fmt.Sprintf("flakey mount vfat /dev/vdb%d /efi && echo | %s && flakey unmount /efi", i+1, r.command("noise", c.number)))
 		hash := regexp.MustCompile(`menu: ([0-9a-f]{64})`).FindStringSubmatch(out)
 		if hash == nil {
 			r.t.Fatalf("%s: the next change says %q", c, out)

@@ -20,11 +20,11 @@ import (
 
 // menuRig is a machine with three disks' worth of things: the lab's system, the
 // partition with the menu, and one with what makes menus. It is booted once; each
-// cut goes on from a snapshot.
+// cut goes on from a snapshot, taken at the moment before the first write.
 type menuRig struct {
 	t     *testing.T
 	many  *disk.Many
-	disks []string
+	disks []vm.Disk
 	words string
 }
 
@@ -56,7 +56,7 @@ func newMenuRig(t *testing.T, given map[string][]byte) *menuRig {
 	if err := r.many.Overlay(t.Context(), overlay); err != nil {
 		t.Fatal(err)
 	}
-	r.disks = []string{c.disk, overlay}
+	r.disks = []vm.Disk{{Path: c.disk}, {Path: overlay}}
 	return r
 }
 
@@ -78,7 +78,7 @@ func makeTools(t *testing.T, dir string) {
 	files := map[string][]byte{"probemenu": readFile(t, program)}
 	noise := rand.NewChaCha8([32]byte{1})
 	for kind := range 4 {
-		image, rest := make([]byte, 3<<20), make([]byte, 700<<10)
+		image, rest := make([]byte, 1<<20), make([]byte, 300<<10)
 		_, _ = noise.Read(image)
 		_, _ = noise.Read(rest)
 		files[fmt.Sprintf("noise/linux%d", kind)] = probe.Image(image)
@@ -106,7 +106,7 @@ func (r *menuRig) prepare(kernels, words string) {
 	r.words = words
 	m := bootLab(r.t, "moss.fstx=1", vm.Config{Disks: r.disks, WriteCache: true})
 	m.must("flakey mount vfat /dev/vdb1 /efi && flakey mount vfat /dev/vdb2 " + inGuest)
-	m.must(r.command(kernels, 0) + " && sync")
+	m.must("echo | " + r.command(kernels, 0) + " && sync")
 	if err := m.vm.Save("ready"); err != nil {
 		r.t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (r *menuRig) command(kernels string, number int) string {
 
 func (r *menuRig) config() vm.Config {
 	return vm.Config{Name: strings.ReplaceAll(r.t.Name(), "/", "-"), LogDir: shared.dir, Accel: shared.accel, Memory: 512,
-		Kernel: shared.kernel.Image, Initrd: shared.initrds[plainImage], Append: "x", Disks: r.disks, WriteCache: true}
+		Kernel: shared.kernel.Plain, Initrd: shared.initrds[plainImage], Append: "x", Disks: r.disks, WriteCache: true}
 }
 
 func (r *menuRig) start(config vm.Config) *machine {
@@ -128,7 +128,7 @@ func (r *menuRig) start(config vm.Config) *machine {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &machine{r.t, started, config.Disks[0]}
+	return &machine{r.t, started, config.Disks[0].Path}
 }
 
 // end cuts the power.
@@ -139,16 +139,36 @@ func (r *menuRig) end(m *machine) {
 	}
 }
 
-// begin goes on from the snapshot up to the moment before the first write.
-func (r *menuRig) begin(kernels string, number int) *machine {
+func (r *menuRig) resume(name string) *machine {
 	r.t.Helper()
 	config := r.config()
-	config.Resume = "ready"
-	m := r.start(config)
+	config.Resume = name
+	return r.start(config)
+}
+
+func planned(number int) string { return fmt.Sprintf("planned-%d", number) }
+
+// plan takes a snapshot of the moment before the first write of a change.
+func (r *menuRig) plan(kernels string, number int) {
+	r.t.Helper()
+	m := r.resume("ready")
 	if err := m.vm.Line(r.command(kernels, number)); err != nil {
 		r.t.Fatal(err)
 	}
 	m.expect("menu: plan of ")
+	if err := m.vm.Save(planned(number)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.end(m)
+}
+
+// begin goes on from there.
+func (r *menuRig) begin(number int) *machine {
+	r.t.Helper()
+	m := r.resume(planned(number))
+	if err := m.vm.Line(""); err != nil {
+		r.t.Fatal(err)
+	}
 	return m
 }
 
@@ -160,7 +180,8 @@ type menuRun struct {
 
 func (r *menuRig) whole(kernels string, number int) menuRun {
 	r.t.Helper()
-	m := r.begin(kernels, number)
+	r.plan(kernels, number)
+	m := r.begin(number)
 	begun := time.Now()
 	m.expect("menu: done")
 	took := time.Since(begun)

@@ -26,14 +26,14 @@ import (
 // boots the old or the new state, whole, and the machine goes on from there to
 // the next cut.
 func TestPowerCutInTransaction(t *testing.T) {
-	t.Parallel()
+	alongside(t)
 	for name, lines := range map[string][]string{
 		// The cut comes up to half a second after the line of such a step.
 		"one":     {"resolve", "space", "unpack", "room"},
 		"another": {"seal", "menu", "exchange", "check"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			inTurn(t, 4)
 			c := newCuts(t)
 			for _, line := range lines {
 				c.cut(line, rand.N(500*time.Millisecond))
@@ -47,9 +47,9 @@ func TestPowerCutInTransaction(t *testing.T) {
 // TestDiskLosesWhatWasNotFlushed is the premise of the test above: a cut takes
 // what lies in the disk's cache, and only that.
 func TestDiskLosesWhatWasNotFlushed(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	c := newCuts(t)
-	m := bootLab(t, "moss.fstx=1", vm.Config{Disks: []string{c.disk}, WriteCache: true})
+	m := bootLab(t, "moss.fstx=1", vm.Config{Disks: []vm.Disk{{Path: c.disk}}, WriteCache: true})
 	// In front of the first partition; past the page cache, so that the disk has both.
 	const write = "dd if=flakey of=/dev/vda bs=4096 count=1 oflag=direct conv=notrunc"
 	m.must("sync && " + write + ",fsync seek=130 && " + write + " seek=200")
@@ -77,9 +77,9 @@ func TestDiskLosesWhatWasNotFlushed(t *testing.T) {
 // of a file that was just renamed says that it is empty, until the file itself
 // is written out once more.
 func TestWrittenFileSurvivesOnFAT(t *testing.T) {
-	t.Parallel()
+	inTurn(t, short)
 	c := newCuts(t)
-	m := bootLab(t, "moss.fstx=1", vm.Config{Disks: []string{c.disk}, WriteCache: true})
+	m := bootLab(t, "moss.fstx=1", vm.Config{Disks: []vm.Disk{{Path: c.disk}}, WriteCache: true})
 	m.must("flakey mount vfat /dev/vda1 /efi && flakey write /efi/moss-old_.conf before && sync")
 	m.must("flakey write /efi/moss-new_.conf first && flakey write /efi/moss-old_.conf after")
 	if err := m.vm.Kill(); err != nil {
@@ -215,7 +215,7 @@ func newestEntry(ctx context.Context, esp disk.Files) (int, error) {
 // boot starts the machine with that entry and checks all that is there.
 func (c *cuts) boot() {
 	c.t.Helper()
-	c.m = bootLab(c.t, fmt.Sprintf("moss.fstx=%d", c.state), vm.Config{Disks: []string{c.disk}, WriteCache: true})
+	c.m = bootLab(c.t, fmt.Sprintf("moss.fstx=%d", c.state), vm.Config{Disks: []vm.Disk{{Path: c.disk}}, WriteCache: true})
 	c.m.report(report{Wanted: c.state, Activated: c.state})
 	c.m.is("the live state", "cat /usr/.stateID", strconv.Itoa(c.state))
 	lists := "base.list"

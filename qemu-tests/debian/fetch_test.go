@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 func must(t *testing.T, err error) {
@@ -30,7 +31,7 @@ func fetch(t *testing.T, set Set) []Deb {
 	}
 	debs, err := Fetch(t.Context(), filepath.Join(testutil.Repo(t), "build", "debian"), set)
 	if errors.Is(err, ErrNoSource) || errors.Is(err, exec.ErrNotFound) {
-		t.Skip("Debian's packages cannot be had on this machine: ", err)
+		need.Machine(t, "Debian's packages: %v", err)
 	}
 	must(t, err)
 	return debs

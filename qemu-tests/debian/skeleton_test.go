@@ -11,14 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 // installed is a root into whose /usr packages were put.
 func installed(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("making accounts' files needs root")
-	}
+	need.Root(t, "making accounts' files")
 	root := t.TempDir()
 	testutil.Tree{
 		"usr/bin/sh":                                "-> dash",

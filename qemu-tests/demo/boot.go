@@ -28,7 +28,7 @@ func (s *story) machine(ctx context.Context) error {
 		return err
 	}
 	s.running, err = vm.Start(ctx, vm.Config{Name: "demo", LogDir: s.dir, Memory: 1536, CPUs: 2,
-		Disks: []string{s.disk.Path}, Firmware: firmware, Vars: filepath.Join(s.dir, "vars.fd")})
+		Disks: []vm.Disk{{Path: s.disk.Path}}, Firmware: firmware, Vars: filepath.Join(s.dir, "vars.fd")})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 func needTools(t *testing.T) {
 	t.Helper()
 	if err := Tools(); err != nil {
-		t.Skip(err)
+		need.Machine(t, "%v", err)
 	}
 }
 
@@ -146,7 +147,7 @@ func TestRootKeepsWhatCopiesLose(t *testing.T) {
 func TestOtherToolsReadTheTable(t *testing.T) {
 	d := build(t)
 	if _, err := lookTool("sfdisk"); err != nil {
-		t.Skip("sfdisk is not installed (package fdisk)")
+		need.Machine(t, "sfdisk is not installed (Debian: fdisk)")
 	}
 	must(t, run(t.Context(), "sfdisk", "--verify", d.Path))
 	got, said, err := output(t.Context(), "sfdisk", "-d", d.Path)
@@ -172,7 +173,7 @@ func TestOtherToolsReadTheTable(t *testing.T) {
 func TestBackupTableServes(t *testing.T) {
 	d := build(t)
 	if _, err := lookTool("sfdisk"); err != nil {
-		t.Skip("sfdisk is not installed (package fdisk)")
+		need.Machine(t, "sfdisk is not installed (Debian: fdisk)")
 	}
 	f, err := os.OpenFile(d.Path, os.O_RDWR, 0)
 	must(t, err)

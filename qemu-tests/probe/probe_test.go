@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"debug/pe"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestScriptAsksEveryPartition(t *testing.T) {
 	if got := strings.Count(text, `\ask.nsh `); got != perRun {
 		t.Errorf("got %d questions, want %d", got, perRun)
 	}
-	if !strings.Contains(text, "\r\n"+`fs127:\ask.nsh fs127:`+"\r\n") || !strings.HasSuffix(text, "\r\nreset -s\r\n") {
+	if !strings.Contains(text, fmt.Sprintf("\r\nfs%d:\\ask.nsh fs%[1]d:\r\n", perRun)) || !strings.HasSuffix(text, "\r\nreset -s\r\n") {
 		t.Errorf("got %q", text)
 	}
 }

@@ -4,8 +4,9 @@
 //
 //	probemenu DIR KERNELS NUMBER WORDS
 //
-// It says "menu: plan of N steps" right before the first write and "menu: done"
-// after the last, then a hash of all that the menu's owner has on the partition.
+// It says "menu: plan of N steps" right before the first write, which it makes when a
+// line is typed, and "menu: done" after the last, then a hash of all that the menu's
+// owner has on the partition.
 package main
 
 import (

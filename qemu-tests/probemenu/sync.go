@@ -53,6 +53,9 @@ func sync(boot esp.Boot, want bootloader.Want) (int, error) {
 		return 0, err
 	}
 	fmt.Printf("menu: plan of %d steps\n", len(plan.Steps))
+	if _, err := fmt.Scanln(); err != nil {
+		return 0, err
+	}
 	_, err = bootloader.Apply(plan, nil)
 	return len(plan.Steps), err
 }

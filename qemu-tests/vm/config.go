@@ -23,10 +23,17 @@ type Config struct {
 	Memory int    // MiB; 0 is 1024
 	CPUs   int    // 0 is 1
 
-	// Disks are raw or qcow2 images, virtio-blk each, the firmware tries them
-	// in this order. Snapshot throws away all writes when the machine ends.
-	Disks    []string
+	// Disks are tried by the firmware in this order. Snapshot throws away all writes
+	// when the machine ends.
+	Disks    []Disk
 	Snapshot bool
+
+	// Slots is how many disks can be plugged in while the machine runs.
+	Slots int
+
+	// Watchdog is a card (Intel 6300ESB) that resets the machine once it was started
+	// and is not fed.
+	Watchdog bool
 
 	// WriteCache gives qcow2 disks a cache that Kill empties: what the guest
 	// wrote to a cluster for the first time is there after the power came back
@@ -51,6 +58,11 @@ type Config struct {
 	// All else must be as it was for that machine.
 	Resume string
 
+	// Thaw goes on from the file that Freeze made, instead of booting. All else must
+	// be as it was for that machine, but for the content of its disks, which is no
+	// part of the file.
+	Thaw string
+
 	// Panics lets waits go on after "Kernel panic", for tests that want only the
 	// reboot which follows. Otherwise a panic ends the wait that meets it.
 	Panics bool
@@ -72,8 +84,11 @@ func (c Config) check() error {
 }
 
 func (c Config) files() []string {
-	files := append([]string(nil), c.Disks...)
-	for _, path := range []string{c.Kernel, c.Initrd, c.Firmware.Code, c.Firmware.Vars} {
+	var files []string
+	for _, disk := range c.Disks {
+		files = append(files, disk.Path)
+	}
+	for _, path := range []string{c.Kernel, c.Initrd, c.Firmware.Code, c.Firmware.Vars, c.Thaw} {
 		if path != "" {
 			files = append(files, path)
 		}
@@ -106,10 +121,19 @@ func (c Config) args(vars string) ([]string, error) {
 		// Without a source of entropy early user space may wait for it.
 		"-device", "virtio-rng-pci",
 	}
+	if c.Watchdog {
+		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
 	if c.Resume != "" {
 		args = append(args, "-loadvm", c.Resume)
 	}
+	if c.Thaw != "" {
+		args = append(args, "-incoming", "defer")
+	}
 	args = append(args, c.boot(vars)...)
+	for i := range c.Slots {
+		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", slot(i), i+1))
+	}
 	for i, disk := range c.Disks {
 		more, err := c.disk(i, disk)
 		if err != nil {
@@ -139,41 +163,17 @@ func (c Config) boot(vars string) []string {
 	return args
 }
 
-// disk uses cache=unsafe: a power cut here kills QEMU, not the host, so what
-// QEMU handed to the host's page cache survives anyway and the host's fsync
-// would only cost time. A qcow2 image still keeps in the process where its new
-// clusters are, and unsafe loses that even when the guest has flushed: only with
-// writeback is it a disk with a cache.
-func (c Config) disk(i int, path string) ([]string, error) {
-	format, err := imageFormat(path)
+func (c Config) disk(i int, disk Disk) ([]string, error) {
+	drive, err := c.drive(i, disk.Path)
 	if err != nil {
-		return nil, fmt.Errorf("attach disk: %w", err)
+		return nil, err
 	}
-	cache := "unsafe"
-	if c.WriteCache {
-		cache = "writeback"
+	devices, err := disk.devices(i, "pcie.0")
+	args := []string{"-drive", drive}
+	for _, device := range devices {
+		args = append(args, "-device", device)
 	}
-	drive := fmt.Sprintf("if=none,id=disk%d,format=%s,cache=%s,discard=unmap,file=%s", i, format, cache, escape(path))
-	if c.Snapshot {
-		drive += ",snapshot=on"
-	}
-	// From 1 on: QEMU gives a kernel that it boots directly the index 0.
-	return []string{"-drive", drive, "-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d,bootindex=%d", i, i+1)}, nil
-}
-
-// imageFormat never lets QEMU guess: a raw disk whose guest writes a qcow2
-// header into its first sector would be read as one the next time.
-func imageFormat(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	magic := make([]byte, 4)
-	if n, _ := f.Read(magic); n == 4 && string(magic) == "QFI\xfb" {
-		return "qcow2", nil
-	}
-	return "raw", nil
+	return args, err
 }
 
 // cpu is a processor with SSE 4.2 and no more for emulation: a processor that can

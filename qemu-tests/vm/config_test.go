@@ -16,7 +16,7 @@ func TestArguments(t *testing.T) {
 	raw, qcow2 := filepath.Join(dir, "a,b.img"), filepath.Join(dir, "c.qcow2")
 	testutil.Tree{"a,b.img": "raw", "c.qcow2": "QFI\xfb..."}.Create(t, dir)
 	args, err := Config{
-		Accel: "kvm", Memory: 512, CPUs: 2, Disks: []string{raw, qcow2}, Snapshot: true,
+		Accel: "kvm", Memory: 512, CPUs: 2, Disks: []Disk{{Path: raw}, {Path: qcow2}}, Snapshot: true,
 		Kernel: "/k", Initrd: "/i", Append: "console=ttyS0 a=b,c", Firmware: Firmware{Code: "/code"},
 	}.args("/vars")
 	must(t, err)
@@ -24,7 +24,7 @@ func TestArguments(t *testing.T) {
 		{"-accel", "kvm", "-cpu", "host", "-m", "512", "-smp", "2"},
 		{"-drive", "if=none,id=disk0,format=raw,cache=unsafe,discard=unmap,file=" + filepath.Join(dir, "a,,b.img") + ",snapshot=on"},
 		{"-drive", "if=none,id=disk1,format=qcow2,cache=unsafe,discard=unmap,file=" + qcow2 + ",snapshot=on"},
-		{"-device", "virtio-blk-pci,drive=disk1,bootindex=2"},
+		{"-device", "virtio-blk-pci,id=bus1,bus=pcie.0,drive=disk1,bootindex=2"},
 		{"-kernel", "/k", "-append", "console=ttyS0 a=b,c", "-initrd", "/i"},
 		{"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/code", "-drive", "if=pflash,unit=1,format=raw,file=/vars"},
 	} {
@@ -84,7 +84,7 @@ func TestPrivateVariablesEndWithTheMachine(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	m := start(t, Config{Disks: []string{guestDisk(t)}, Firmware: firmware})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}, Firmware: firmware})
 	if got, err := os.Stat(m.private); err != nil || got.Size() == 0 {
 		t.Fatalf("got %v, want a copy of the variables", err)
 	}

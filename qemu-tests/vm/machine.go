@@ -22,7 +22,10 @@ type Machine struct {
 	reset     bool
 	resetMark int
 
-	monitor *monitor
+	monitor   *monitor
+	migration string // what QEMU last said of one
+	plugged   int    // disks
+
 	process *process
 	private string // variable store that goes with the machine, if it has one
 	cleanup sync.Once
@@ -81,6 +84,9 @@ func (m *Machine) launch(ctx context.Context) error {
 	if err := m.monitor.execute("qmp_capabilities"); err != nil {
 		<-m.process.done
 		return fmt.Errorf("%w: %w", err, m.process.end())
+	}
+	if m.config.Thaw != "" {
+		return m.thaw(m.config.Thaw)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func start(t *testing.T, config Config) *Machine {
 }
 
 func TestRebootIsToldFromPowerOff(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("boot 1", limit))
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("r"))
@@ -77,7 +77,7 @@ func TestRebootIsToldFromPowerOff(t *testing.T) {
 }
 
 func TestTheOtherEventIsAnError(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("r"))
 	if err := m.WaitPowerOff(limit); err == nil || !strings.Contains(err.Error(), "rebooted") {
@@ -92,7 +92,7 @@ func TestTheOtherEventIsAnError(t *testing.T) {
 }
 
 func TestTextBeforeARebootIsConsumedByIt(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("xr"))
 	must(t, m.WaitReboot(limit))
@@ -103,7 +103,7 @@ func TestTextBeforeARebootIsConsumedByIt(t *testing.T) {
 }
 
 func TestPanicEndsWaits(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("k"))
 	err := m.Expect("boot 2", limit)
@@ -114,7 +114,7 @@ func TestPanicEndsWaits(t *testing.T) {
 }
 
 func TestPanicThatIsExpected(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}, Panics: true})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}, Panics: true})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("k"))
 	must(t, m.Expect("Kernel panic - not syncing: ", limit))
@@ -122,7 +122,7 @@ func TestPanicThatIsExpected(t *testing.T) {
 }
 
 func TestResetButton(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("boot 1", limit))
 	must(t, m.Reset())
 	must(t, m.Expect("boot 2", limit))
@@ -134,7 +134,7 @@ func TestResetButton(t *testing.T) {
 func TestPowerCutKeepsWhatTheDiskHas(t *testing.T) {
 	disk := guestDisk(t)
 	for boot := '1'; boot < '4'; boot++ {
-		m := start(t, Config{Disks: []string{disk}})
+		m := start(t, Config{Disks: []Disk{{Path: disk}}})
 		must(t, m.Expect("boot "+string(boot), limit))
 		must(t, m.Kill())
 		if err := m.Expect("boot", limit); err == nil || errors.Is(err, errLimit) {
@@ -146,14 +146,14 @@ func TestPowerCutKeepsWhatTheDiskHas(t *testing.T) {
 func TestSnapshotForgets(t *testing.T) {
 	disk := guestDisk(t)
 	for range 2 {
-		m := start(t, Config{Disks: []string{disk}, Snapshot: true})
+		m := start(t, Config{Disks: []Disk{{Path: disk}}, Snapshot: true})
 		must(t, m.Expect("boot 1", limit))
 		must(t, m.Close())
 	}
 }
 
 func TestTimeoutShowsTheConsole(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("hello"))
 	must(t, m.Expect("hello", limit))
@@ -172,7 +172,7 @@ func TestTimeoutShowsTheConsole(t *testing.T) {
 func TestContextKillsTheMachine(t *testing.T) {
 	needQEMU(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	m, err := Start(ctx, Config{Name: "guest", LogDir: t.TempDir(), Accel: emulation, Memory: 32, Disks: []string{guestDisk(t)}})
+	m, err := Start(ctx, Config{Name: "guest", LogDir: t.TempDir(), Accel: emulation, Memory: 32, Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, err)
 	must(t, m.Expect("ready> ", limit))
 	cancel()
@@ -183,7 +183,7 @@ func TestContextKillsTheMachine(t *testing.T) {
 }
 
 func TestCloseLeavesNothingButTheLog(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Close())
 	must(t, m.Close())
@@ -200,10 +200,10 @@ func TestRefusedMachines(t *testing.T) {
 	needQEMU(t)
 	disk := guestDisk(t)
 	for want, config := range map[string]Config{
-		"a name and a log folder": {Disks: []string{disk}},
+		"a name and a log folder": {Disks: []Disk{{Path: disk}}},
 		"no kernel and no disk":   {Name: "x", LogDir: t.TempDir()},
-		"no such file":            {Name: "x", LogDir: t.TempDir(), Disks: []string{"/absent"}},
-		"invalid accelerator":     {Name: "x", LogDir: t.TempDir(), Disks: []string{disk}, Accel: "steam"},
+		"no such file":            {Name: "x", LogDir: t.TempDir(), Disks: []Disk{{Path: "/absent"}}},
+		"invalid accelerator":     {Name: "x", LogDir: t.TempDir(), Disks: []Disk{{Path: disk}}, Accel: "steam"},
 		"ended: exit status 1":    {Name: "x", LogDir: t.TempDir(), Kernel: disk, Accel: emulation, Memory: 32, Initrd: disk},
 	} {
 		m, err := Start(t.Context(), config)
@@ -221,7 +221,7 @@ func TestRefusedMachines(t *testing.T) {
 }
 
 func TestMenuOnScreen(t *testing.T) {
-	m := start(t, Config{Disks: []string{guestDisk(t)}})
+	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}})
 	must(t, m.Expect("ready> ", limit))
 	must(t, m.Send("m"))
 	must(t, m.Expect("Boot in 3 s.", limit))

@@ -12,21 +12,30 @@ type event struct {
 	mark     int // length of the console's text when it came
 }
 
-// notice runs on the monitor's reader. Events that the guest did not cause are
-// not recorded: they are answers to what the test itself did.
-func (m *Machine) notice(name, _ string, guest bool) {
-	if name != "RESET" && name != "SHUTDOWN" {
-		return
+// notice runs on the monitor's reader. Changes of the power that the guest did not
+// cause are not recorded: they are answers to what the test itself did.
+func (m *Machine) notice(msg message) {
+	switch msg.Event {
+	case "MIGRATION":
+		m.Lock()
+		defer m.Unlock()
+		m.migration = msg.Data.Status
+		m.broadcast()
+	case "RESET", "SHUTDOWN":
+		m.power(msg.Event == "SHUTDOWN", msg.Data.Guest)
 	}
+}
+
+func (m *Machine) power(off, guest bool) {
 	// What the guest printed before the event is in the pipe by now: take it
 	// first. On an error the reader will find the same one.
 	_ = m.out.Control(func(fd uintptr) {
 		m.Lock()
 		defer m.Unlock()
 		m.drain(int(fd))
-		m.record(event{powerOff: name == "SHUTDOWN", mark: len(m.text)}, guest)
+		m.record(event{powerOff: off, mark: len(m.text)}, guest)
 	})
-	if name == "SHUTDOWN" && guest {
+	if off && guest {
 		// The process waits for this; not from here, where its answer is read.
 		go func() { _ = m.monitor.execute("quit") }()
 	}

@@ -3,10 +3,12 @@ package vm
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +18,7 @@ import (
 // events mixed (docs/interop/qmp-spec in QEMU's source).
 type monitor struct {
 	conn   io.ReadWriteCloser
-	event  func(name, reason string, guest bool)
+	event  func(message)
 	mu     sync.Mutex
 	answer chan message
 	closed chan struct{}
@@ -28,7 +30,7 @@ type message struct {
 	Event  string                        `json:"event"`
 	Data   struct {
 		Guest  bool
-		Reason string
+		Status string
 	} `json:"data"`
 }
 
@@ -49,7 +51,7 @@ func socketPair() (net.Conn, *os.File, error) {
 	return conn, theirs, nil
 }
 
-func newMonitor(conn io.ReadWriteCloser, event func(name, reason string, guest bool)) *monitor {
+func newMonitor(conn io.ReadWriteCloser, event func(message)) *monitor {
 	m := &monitor{conn: conn, event: event, answer: make(chan message, 1), closed: make(chan struct{})}
 	go m.read()
 	return m
@@ -66,7 +68,7 @@ func (m *monitor) read() {
 		}
 		switch {
 		case msg.Event != "":
-			m.event(msg.Event, msg.Data.Reason, msg.Data.Guest)
+			m.event(msg)
 		case msg.Return != nil || msg.Error != nil:
 			m.answer <- msg
 		}
@@ -76,18 +78,47 @@ func (m *monitor) read() {
 // execute sends one command without arguments and waits for its answer. It ends
 // when QEMU does.
 func (m *monitor) execute(command string) error {
+	if _, err := m.send(fmt.Sprintf("{\"execute\":%q}\n", command)); err != nil {
+		return fmt.Errorf("tell QEMU to %s: %w", command, err)
+	}
+	return nil
+}
+
+// human runs a command of the monitor for people. It says nothing, or OK, when it
+// works.
+func (m *monitor) human(line string) error {
+	answer, err := m.send(fmt.Sprintf("{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":%q}}\n", line))
+	if err != nil {
+		return err
+	}
+	var said string
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return err
+	}
+	if said = strings.TrimSpace(said); said != "" && said != "OK" {
+		return errors.New(said)
+	}
+	return nil
+}
+
+// word makes one argument of a command for people of any text without a line's end.
+func word(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}
+
+func (m *monitor) send(command string) (json.RawMessage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := fmt.Fprintf(m.conn, "{\"execute\":%q}\n", command); err != nil {
-		return fmt.Errorf("tell QEMU to %s: %w", command, err)
+	if _, err := io.WriteString(m.conn, command); err != nil {
+		return nil, err
 	}
 	select {
 	case msg := <-m.answer:
 		if msg.Error != nil {
-			return fmt.Errorf("tell QEMU to %s: %s", command, msg.Error.Desc)
+			return nil, errors.New(msg.Error.Desc)
 		}
-		return nil
+		return msg.Return, nil
 	case <-m.closed:
-		return fmt.Errorf("tell QEMU to %s: it has ended", command)
+		return nil, errors.New("it has ended")
 	}
 }

@@ -13,6 +13,7 @@ import (
 type Kernel struct {
 	Version string
 	Image   string // vmlinuz
+	Plain   string // the same kernel as QEMU starts it several times faster, vmlinux
 	Initrd  string // made by moss-boot initramfs build
 	Stone   string // the kernel package
 }
@@ -33,14 +34,17 @@ func (w *World) Kernel(ctx context.Context, init string) (Kernel, error) {
 		return Kernel{}, err
 	}
 	k := Kernel{Version: version, Stone: stones["linux-image-"+version]}
-	dir, err := w.cached("kernel", k.Stone, func(dir string) error {
-		_, err := w.Run(ctx, "moss", "extract", k.Stone, "-o", dir)
-		return err
+	image := filepath.Join("usr/lib/kernel", version, "vmlinuz")
+	dir, err := w.cached("kernel", k.Stone+" "+plainName, func(dir string) error {
+		if _, err := w.Run(ctx, "moss", "extract", k.Stone, "-o", dir); err != nil {
+			return err
+		}
+		return unpackKernel(ctx, filepath.Join(dir, image), filepath.Join(dir, plainName))
 	})
 	if err != nil {
 		return Kernel{}, err
 	}
-	k.Image = filepath.Join(dir, "usr/lib/kernel", version, "vmlinuz")
+	k.Image, k.Plain = filepath.Join(dir, image), filepath.Join(dir, plainName)
 	k.Initrd = filepath.Join(w.Build, filepath.Base(init)+".initrd")
 	_, err = w.Run(ctx, "moss-boot", "initramfs", "build", "-D", dir, "--kernel", version, "--init", init, "-o", k.Initrd)
 	return k, err

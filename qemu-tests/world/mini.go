@@ -10,12 +10,14 @@ import (
 	"moss/qemu-tests/disk"
 )
 
-// miniInit is the init of the mini system: it says which state it is and leaves
-// a shell at the console. It is a script, so the check before the switch has to
+// miniInit is the init of the mini system: it notes when it began, in seconds of
+// the machine's clock, says which state it is and leaves a shell at the console. It is a script, so the check before the switch has to
 // follow its interpreter and that one's libraries.
 const miniInit = `#!/usr/bin/dash
 export PATH=/usr/bin:/usr/sbin
 mount -t proc proc /proc 2>/dev/null
+read -r MINI_UP rest </proc/uptime
+export MINI_UP
 echo "mini: state $(cat /usr/.stateID) is up"
 exec dash -i
 `
@@ -66,6 +68,8 @@ func (w *World) mark(ctx context.Context, n int, out string) (string, error) {
 	files := map[string]string{
 		fmt.Sprintf("usr/share/mark%d", n): fmt.Sprintf("%d\n", n),
 		"usr/sbin/init":                    miniInit,
+		// systemd in another initramfs switches to nothing that lacks it.
+		"usr/lib/os-release": "ID=mini\nNAME=Mini\n",
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)

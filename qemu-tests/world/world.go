@@ -51,7 +51,7 @@ func New(log io.Writer) (*World, error) {
 }
 
 func (w *World) checkPrograms() error {
-	for _, name := range []string{"moss", "moss-boot", "moss-init"} {
+	for _, name := range []string{"moss", "moss-boot", "moss-init", "moss-unlock"} {
 		if _, err := os.Stat(w.Program(name)); err != nil {
 			return fmt.Errorf("find programs: %w; run: make build", err)
 		}
@@ -59,7 +59,7 @@ func (w *World) checkPrograms() error {
 	return nil
 }
 
-// Program is the path of one of the three programs.
+// Program is the path of one of the programs.
 func (w *World) Program(name string) string { return filepath.Join(w.Build, "bin", name) }
 
 // Run runs one of the programs and returns what it printed. The error holds what
