@@ -16,6 +16,7 @@ import (
 func TestShutdownInhibitor(t *testing.T) {
 	inTurn(t, 2)
 	m := bootFull(t)
+	m.contains("early boot told the journal", "journalctl -b -t moss-init -o cat", "state 1 activated")
 	m.must("systemctl start systemd-logind.service")
 	const list = "systemd-inhibit --list --no-legend"
 	if out := m.must(list); strings.Contains(out, "moss") {

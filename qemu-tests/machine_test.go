@@ -68,21 +68,32 @@ func setUp(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	shared = stage{dir: dir, initrds: map[image]string{}, accel: vm.Accel(ctx)}
-	if err := images(ctx, w); err != nil {
-		return 1, err
-	}
-	if shared.base, err = w.Mini(ctx, dir); err != nil {
-		return 1, err
-	}
-	// The demo is a process of its own, which needs these as well: one of the two
-	// makes them.
-	if _, err := w.Pack(ctx, debian.System()); err != nil {
+	if err := prepare(ctx, w, dir); err != nil {
 		return 1, err
 	}
 	if err := shared.turns.open(); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
+}
+
+// prepare makes what all tests share, on both processors once all is fetched: apt
+// works for one at a time.
+func prepare(ctx context.Context, w *world.World, dir string) error {
+	for _, set := range []debian.Set{debian.Kernel(), debian.Mini(), debian.System()} {
+		if _, err := w.Debs(ctx, set); err != nil {
+			return err
+		}
+	}
+	built := make(chan error)
+	go func() { built <- images(ctx, w) }()
+	var err error
+	if shared.base, err = w.Mini(ctx, dir); err == nil {
+		// The demo is a process of its own, which needs these as well: one of the two
+		// makes them.
+		_, err = w.Pack(ctx, debian.System())
+	}
+	return errors.Join(err, <-built)
 }
 
 // images builds the early-boot image twice: as it ships, and with fault points.

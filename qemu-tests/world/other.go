@@ -12,10 +12,13 @@ import (
 
 // Others are the initramfs programs that moss-init can be a part of. An image of
 // the first two reaches an ext4 root on virtio and little else, which is made
-// quickly; the generic ones are what Debian makes by default.
+// quickly, with LUKS around it in the next two; the generic ones are what Debian
+// makes by default.
 const (
 	Dracut                = "dracut"
 	InitramfsTools        = "initramfs-tools"
+	DracutLUKS            = "dracut-luks"
+	InitramfsToolsLUKS    = "initramfs-tools-luks"
 	DracutGeneric         = "dracut-generic"
 	InitramfsToolsGeneric = "initramfs-tools-generic"
 )
@@ -65,6 +68,9 @@ func (w *World) buildOther(ctx context.Context, k Kernel, kind, dir string) erro
 	args := []string{
 		"--mount", "sh", w.otherScript(), kind, filepath.Join(dir, "initrd"), work, filepath.Clean(modules), filepath.Join(boot, "config"),
 		w.Program("moss-init"), filepath.Join(w.Repo, "dist"), "virtio_pci", "virtio_blk", "ext4", "crc32c_generic",
+	}
+	if kind == DracutLUKS || kind == InitramfsToolsLUKS {
+		args = append(args, "dm_crypt", "xts", "ecb", "sha256_generic", "algif_skcipher", "algif_hash")
 	}
 	cmd := exec.CommandContext(ctx, "unshare", args...)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -20,23 +20,29 @@ mount --bind "$modules" "/usr/lib/modules/$version"
 cp "$config" "/boot/config-$version"
 cp "$init" /usr/lib/moss/moss-init
 case $kind in
-dracut)
+dracut | dracut-luks)
+	extra=""
+	[ "$kind" = dracut ] || extra="crypt dm systemd-ask-password"
 	cp -r "$dist/dracut/90moss" /usr/lib/dracut/modules.d/
 	set -- --drivers "$*"
 	[ "$2" ] || set --
 	dracut --force --quiet --kver "$version" --no-hostonly --no-hostonly-cmdline --no-early-microcode --compress "zstd -3" --tmpdir "$work" \
-		--modules "base systemd systemd-initrd dracut-systemd rootfs-block fs-lib kernel-modules udev-rules shutdown moss" "$@" "$out"
+		--modules "base systemd systemd-initrd dracut-systemd rootfs-block fs-lib kernel-modules udev-rules shutdown moss $extra" "$@" "$out"
 	;;
 dracut-generic)
 	cp -r "$dist/dracut/90moss" /usr/lib/dracut/modules.d/
 	dracut --force --quiet --kver "$version" --no-hostonly --no-hostonly-cmdline --compress zstd --tmpdir "$work" "$out"
 	;;
-initramfs-tools | initramfs-tools-generic)
+initramfs-tools*)
 	mkdir -p /usr/share/initramfs-tools/scripts/local-bottom
 	cp "$dist/initramfs-tools/hooks/moss" /usr/share/initramfs-tools/hooks/
 	cp "$dist/initramfs-tools/scripts/local-bottom/moss" /usr/share/initramfs-tools/scripts/local-bottom/
 	cp -r /etc/initramfs-tools "$work/conf"
-	if [ "$kind" = initramfs-tools ]; then
+	if [ "$kind" = initramfs-tools-luks ]; then
+		echo CRYPTSETUP=y >"$work/conf-hook"
+		mount --bind "$work/conf-hook" /etc/cryptsetup-initramfs/conf-hook
+	fi
+	if [ "$kind" != initramfs-tools-generic ]; then
 		sed -i 's/^MODULES=.*/MODULES=list/' "$work/conf/initramfs.conf"
 		for module; do echo "$module" >>"$work/conf/modules"; done
 	fi
