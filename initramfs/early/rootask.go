@@ -34,7 +34,6 @@ func (h *hunt) askWithin(limit time.Duration, cause error) (*blockDevice, error)
 	b.console.Errorf("type another root=, or: Enter for the devices, shell, reboot; without a line the machine restarts in %v", limit)
 	deadline := time.Now().Add(limit)
 	for {
-		fmt.Fprint(tty, "root=")
 		text, root, err := h.answer(tty, limit, deadline)
 		if errors.Is(err, errNobody) {
 			return nil, cause
@@ -57,11 +56,13 @@ var (
 	errRestart = errors.New("the machine does not restart")
 )
 
-// answer waits for a line, and meanwhile for the device that is wanted. A
-// negative limit has no end.
+// answer asks for a line and waits for it, and meanwhile for the device that is
+// wanted. A negative limit has no end. The question comes when the terminal is
+// ready: a quick hand would see its first keys twice.
 func (h *hunt) answer(tty *os.File, limit time.Duration, deadline time.Time) (string, *blockDevice, error) {
 	in := newTyping(tty)
 	defer in.end()
+	fmt.Fprint(tty, "root=")
 	for {
 		ms := -1
 		if limit >= 0 && !in.begun {

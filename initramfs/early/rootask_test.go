@@ -37,6 +37,10 @@ func (p *person) sees(text string) {
 	p.t.Helper()
 	buf := make([]byte, 4096)
 	for !strings.Contains(p.seen.String(), text) {
+		fds := []unix.PollFd{{Fd: int32(p.tty.Fd()), Events: unix.POLLIN}}
+		if n, err := unix.Poll(fds, 60_000); n == 0 && err == nil {
+			p.t.Fatalf("nothing more comes; want %q on the screen:\n%q", text, p.seen.String())
+		}
 		n, err := p.tty.Read(buf)
 		if err != nil {
 			p.t.Errorf("%v; want %q on the screen:\n%s", err, text, p.seen.String())
