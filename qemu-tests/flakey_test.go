@@ -13,6 +13,8 @@ import (
 	"moss/qemu-tests/disk"
 	"moss/qemu-tests/vm"
 	"moss/qemu-tests/world"
+
+	"moss/internal/testutil/need"
 )
 
 // TestFailingDisk makes states on a disk that turns bad at a chosen moment and is
@@ -75,9 +77,7 @@ type failing struct {
 func newFailing(t *testing.T, kind string) *failing {
 	t.Helper()
 	mkfs := "mkfs." + kind
-	if _, err := exec.LookPath(mkfs); err != nil {
-		t.Skipf("%s is not installed (Debian: e2fsprogs, xfsprogs)", mkfs)
-	}
+	need.Program(t, mkfs)
 	base, err := labDisk()
 	if err != nil {
 		t.Fatal(err)

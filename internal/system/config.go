@@ -51,8 +51,9 @@ const (
 
 // ConfigError says what is wrong with a configuration file.
 type ConfigError struct {
-	Path string
-	Err  error
+	Path    string
+	Err     error
+	example string // of the right form
 }
 
 func (e *ConfigError) Error() string   { return fmt.Sprintf("read %s: %v", e.Path, e.Err) }
@@ -60,7 +61,7 @@ func (e *ConfigError) Unwrap() []error { return []error{e.Err, store.ErrRefused}
 
 // Hint shows the right form.
 func (e *ConfigError) Hint() string {
-	return "mend it, for example: keep: {states: 10, age: 30d}, menu: 5, tries: 3, rescue: no, uki: no, sign: auto; each on a line of its own"
+	return "mend it, for example: " + e.example + "; each on a line of its own"
 }
 
 // ReadConfig reads the configuration of a root: usr/lib/moss/moss.yaml, then
@@ -87,7 +88,7 @@ func readConfig(path string, c Config) (Config, error) {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
 	if c, err = parseConfig(data, c); err != nil {
-		return c, &ConfigError{path, err}
+		return c, &ConfigError{path, err, "keep: {states: 10, age: 30d}, menu: 5, tries: 3, rescue: no, uki: no, sign: auto"}
 	}
 	return c, nil
 }

@@ -40,19 +40,8 @@ type initramfsConfig struct {
 	rescue          bool
 }
 
-// InitramfsError says what is wrong with a configuration file of the image.
-type InitramfsError struct {
-	Path string
-	Err  error
-}
-
-func (e *InitramfsError) Error() string   { return fmt.Sprintf("read %s: %v", e.Path, e.Err) }
-func (e *InitramfsError) Unwrap() []error { return []error{e.Err, store.ErrRefused} }
-
-// Hint shows the right form.
-func (e *InitramfsError) Hint() string {
-	return "mend it, for example: mode: host, modules: [dm_crypt], keymap: de, compress: zstd; each on a line of its own"
-}
+// imageExample is a right initramfs.yaml, for the hint of an error.
+const imageExample = "mode: host, modules: [dm_crypt], keymap: de, compress: zstd"
 
 // initramfsSettings reads what holds for a tree: the vendor's initramfs.yaml, the
 // vendor's drop-ins, the administrator's initramfs.yaml and drop-ins. A later word
@@ -69,7 +58,7 @@ func (v view) initramfsSettings(warn func(string)) (initramfsConfig, error) {
 	}
 	for i, path := range append(theirs, own...) {
 		next, err := v.overlay(path, c)
-		wrong, isWrong := errors.AsType[*InitramfsError](err)
+		wrong, isWrong := errors.AsType[*ConfigError](err)
 		switch {
 		case err == nil:
 			c = next
@@ -130,12 +119,12 @@ func (v view) overlay(path string, c initramfsConfig) (initramfsConfig, error) {
 	}
 	var keys map[string]yaml.Node
 	if err := strictYAML(data, &keys); err != nil {
-		return c, &InitramfsError{v.at(path), oneLineYAML(err)}
+		return c, &ConfigError{v.at(path), oneLineYAML(err), imageExample}
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		node := keys[key]
 		if err := c.set(key, &node); err != nil {
-			return c, &InitramfsError{v.at(path), fmt.Errorf("line %d: %w", node.Line, err)}
+			return c, &ConfigError{v.at(path), fmt.Errorf("line %d: %w", node.Line, err), imageExample}
 		}
 	}
 	return c, nil

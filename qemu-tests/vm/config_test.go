@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 )
 
 func TestArguments(t *testing.T) {
@@ -82,7 +83,7 @@ func TestVariablesAreCopiedOnce(t *testing.T) {
 func TestPrivateVariablesEndWithTheMachine(t *testing.T) {
 	firmware, err := FindFirmware()
 	if err != nil {
-		t.Skip(err)
+		need.Machine(t, "%v", err)
 	}
 	m := start(t, Config{Disks: []Disk{{Path: guestDisk(t)}}, Firmware: firmware})
 	if got, err := os.Stat(m.private); err != nil || got.Size() == 0 {

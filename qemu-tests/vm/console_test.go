@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/testutil/need"
 )
 
 // pipeConsole is a console whose guest is the test: it writes to the returned
@@ -74,10 +76,7 @@ func TestErrorShowsTheLastLines(t *testing.T) {
 // shell is a real bash on a pseudo terminal, as it is at a serial line.
 func shell(t *testing.T) *Console {
 	t.Helper()
-	path, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("bash is not installed")
-	}
+	path := need.Program(t, "bash")
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	must(t, err)
 	conn, err := master.SyscallConn()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"moss/internal/testutil"
+	"moss/internal/testutil/need"
 	"moss/qemu-tests/debian"
 	"moss/qemu-tests/vm"
 )
@@ -24,7 +25,7 @@ func kernel(t *testing.T) string {
 	t.Helper()
 	debs, err := debian.Fetch(t.Context(), filepath.Join(testutil.Repo(t), "build", "debian"), debian.Kernel())
 	if errors.Is(err, debian.ErrNoSource) || errors.Is(err, exec.ErrNotFound) {
-		t.Skip("Debian's kernel cannot be had on this machine: ", err)
+		need.Machine(t, "Debian's kernel cannot be had on this machine: %v", err)
 	}
 	must(t, err)
 	version, err := debian.KernelVersion(debs)
@@ -95,7 +96,7 @@ func TestLinuxGuest(t *testing.T) {
 		t.Skip("boots a machine: left out by -short")
 	}
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		t.Skip(vm.ErrNoQEMU)
+		need.Machine(t, "%v", vm.ErrNoQEMU)
 	}
 	m, err := vm.Start(t.Context(), vm.Config{
 		Name: "linux", LogDir: t.TempDir(), Memory: 256, Kernel: kernel(t), Initrd: initrd(t),

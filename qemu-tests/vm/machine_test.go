@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/testutil/need"
 )
 
 // limit is far above what a step takes on a busy host; only a failure lasts so
@@ -25,7 +27,7 @@ func needQEMU(t *testing.T) {
 		t.Skip("boots a machine: left out by -short")
 	}
 	if _, err := exec.LookPath(program); err != nil {
-		t.Skip(ErrNoQEMU)
+		need.Machine(t, "%v", ErrNoQEMU)
 	}
 }
 
