@@ -27,7 +27,7 @@ func (s *story) machine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.running, err = vm.Start(ctx, vm.Config{Name: "demo", LogDir: s.dir, Memory: 1536, CPUs: 2,
+	s.running, err = vm.Start(ctx, vm.Config{Name: "demo", LogDir: s.dir, Memory: 1536,
 		Disks: []vm.Disk{{Path: s.disk.Path}}, Firmware: firmware, Vars: filepath.Join(s.dir, "vars.fd")})
 	if err != nil {
 		return err

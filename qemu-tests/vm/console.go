@@ -30,6 +30,8 @@ type Console struct {
 	pos    int   // Expect has consumed the text before it
 	panics bool  // a kernel panic does not end a wait
 	end    error // set once, when no more text can come
+
+	where func() string // says more of a machine that went silent; nil: nothing to say
 }
 
 // NewConsole reads out, a pipe or a terminal, until its end and copies every byte

@@ -14,7 +14,7 @@ type WaitError struct {
 	Machine string
 	Want    string
 	Cause   error
-	Last    string // about thirty lines
+	Last    string // about thirty lines; after a time limit, where the processors stand
 }
 
 func (e *WaitError) Error() string {
@@ -93,9 +93,13 @@ func (c *Console) until(want string, limit time.Duration, check func() (bool, er
 	if err == nil {
 		return nil
 	}
+	where := ""
+	if c.where != nil && errors.Is(err, errLimit) {
+		where = "\n" + c.where()
+	}
 	c.Lock()
 	defer c.Unlock()
-	return &WaitError{Machine: c.name, Want: want, Cause: err, Last: c.tail()}
+	return &WaitError{Machine: c.name, Want: want, Cause: err, Last: c.tail() + where}
 }
 
 // over is why no text can come any more, nil while it can. A panic is told once:

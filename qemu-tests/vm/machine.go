@@ -80,6 +80,7 @@ func (m *Machine) launch(ctx context.Context) error {
 		return errors.Join(err, log.Close(), conn.Close())
 	}
 	m.monitor = newMonitor(conn, m.notice)
+	m.where = m.monitor.processors
 	// The protocol starts with this; before it QEMU sends no event.
 	if err := m.monitor.execute("qmp_capabilities"); err != nil {
 		<-m.process.done
