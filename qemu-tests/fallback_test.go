@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -107,7 +108,12 @@ func waitsInDracut(t *testing.T, words string) func() (*world.Waiting, error) {
 		if err != nil {
 			return nil, err
 		}
-		if config.Initrd, err = w.Other(t.Context(), shared.kernel, world.Dracut); err != nil {
+		image, err := w.Other(t.Context(), shared.kernel, world.Dracut)
+		if err != nil {
+			return nil, err
+		}
+		config.Initrd = filepath.Join(config.LogDir, "scripted.initrd")
+		if err := w.Scripted(t.Context(), image, config.Initrd); err != nil {
 			return nil, err
 		}
 		return world.NewWaitingAt(t.Context(), config, "] Job dev-disk-by", bootLimit)

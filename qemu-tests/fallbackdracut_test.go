@@ -20,20 +20,10 @@ func TestFallbackCausesInDracut(t *testing.T) {
 	words := fmt.Sprintf("rw moss.fstx=%d root=PARTUUID=%s", world.Last, world.RootGUID)
 	w := waitsInDracut(t, words)
 	made := gallery(t)
-	for _, flaw := range world.LeftFlaws() {
+	for _, flaw := range append(world.LeftFlaws(), world.Busy()) {
 		t.Run(flaw.Name, func(t *testing.T) {
 			inTurn(t, 2)
-			g, err := made()
-			if err != nil {
-				t.Fatal(err)
-			}
-			b := &broken{t: t, w: w, disk: filepath.Join(t.TempDir(), "disk.raw")}
-			if err := disk.Copy(t.Context(), g.Path, b.disk); err != nil {
-				t.Fatal(err)
-			}
-			if err := flaw.Break(t.Context(), shared.dir, b.disk, world.Last); err != nil {
-				t.Fatal(err)
-			}
+			b, g := breaksLast(t, w, made, flaw)
 			if flaw.Reason == "" {
 				b.start().look(world.Last)
 				return
@@ -44,6 +34,34 @@ func TestFallbackCausesInDracut(t *testing.T) {
 			}
 		})
 	}
+	init := filepath.Join(filepath.Dir(shared.initrds[faultImage]), "bin", string(faultImage))
+	for _, refusal := range world.Refusals() {
+		if refusal.Reason == world.Busy().Reason {
+			continue // which was real
+		}
+		t.Run(refusal.Name, func(t *testing.T) {
+			inTurn(t, 2)
+			b, _ := breaksLast(t, w, made, refusal.At(init))
+			b.start().stays(world.Last, refusal.Reason)
+		})
+	}
+}
+
+// breaksLast makes a gallery whose last state has a flaw.
+func breaksLast(t *testing.T, w func() (*world.Waiting, error), made func() (*world.Gallery, error), flaw world.Flaw) (*broken, *world.Gallery) {
+	t.Helper()
+	g, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &broken{t: t, w: w, disk: filepath.Join(t.TempDir(), "disk.raw")}
+	if err := disk.Copy(t.Context(), g.Path, b.disk); err != nil {
+		t.Fatal(err)
+	}
+	if err := flaw.Break(t.Context(), shared.dir, b.disk, world.Last); err != nil {
+		t.Fatal(err)
+	}
+	return b, g
 }
 
 func gallery(t *testing.T) func() (*world.Gallery, error) {

@@ -51,8 +51,19 @@ func bootLocked(t *testing.T, pick func(locked) *world.Box, words string) (*mach
 	if err := disk.Overlay(t.Context(), box.Path, path); err != nil {
 		t.Fatal(err)
 	}
-	started, err := vm.Start(t.Context(), vm.Config{Name: t.Name(), LogDir: shared.dir, Accel: shared.accel, Memory: 512,
-		Disks: []vm.Disk{{Path: path}}, Kernel: shared.kernel.Plain, Initrd: l.initrd, Append: "console=ttyS0 quiet rw moss.fstx=2 " + words})
+	return startLocked(t, path, "", words), box
+}
+
+// startLocked starts a machine with the image that opens LUKS, and with a TPM if its
+// socket is given.
+func startLocked(t *testing.T, path, tpm, words string) *machine {
+	t.Helper()
+	l, err := boxes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, err := vm.Start(t.Context(), vm.Config{Name: machineName(t), LogDir: shared.dir, Accel: shared.accel, Memory: 512,
+		Disks: []vm.Disk{{Path: path}}, TPM: tpm, Kernel: shared.kernel.Plain, Initrd: l.initrd, Append: "console=ttyS0 quiet rw moss.fstx=2 " + words})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +72,7 @@ func bootLocked(t *testing.T, pick func(locked) *world.Box, words string) (*mach
 			t.Error(err)
 		}
 	})
-	return &machine{t, started, path}, box
+	return &machine{t, started, path}
 }
 
 func firstOf(l locked) *world.Box  { return l.first }

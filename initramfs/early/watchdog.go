@@ -72,9 +72,10 @@ func (b *Boot) watchdogWanted() (seconds int, asked bool) {
 	return n, true
 }
 
-// watchdogUseless is why the watchdog must not run, the cheapest questions first.
+// watchdogUseless is why the watchdog must not run, the cheapest questions first:
+// drivers that wait in the image are loaded last.
 func (b *Boot) watchdogUseless(asked bool) string {
-	if _, err := os.Stat(b.watchdogNode()); err != nil {
+	if !b.mayHaveWatchdog() {
 		return "there is none"
 	}
 	for _, word := range []string{"systemd.watchdog_sec", "systemd.watchdog_device"} {
@@ -93,6 +94,9 @@ func (b *Boot) watchdogUseless(asked bool) string {
 	}
 	if !asked && !b.counted() {
 		return "this start is not counted by the loader"
+	}
+	if b.loadWatchdog(); !b.hasWatchdog() {
+		return "there is none"
 	}
 	return ""
 }

@@ -33,7 +33,9 @@ func (p *plan) choose(index *kmod.Index) ([]kmod.Module, error) {
 	if p.report.LUKS || p.cfg.Rescue {
 		names = append(names, p.keyboards(index)...)
 	}
-	return index.Closure(slices.Concat(names, asked)...)
+	dogs := p.watchdogs(index)
+	index.Later(without(dogs, asked)...)
+	return index.Closure(slices.Concat(names, asked, dogs)...)
 }
 
 // ofMode names what the mode asks for; each of it is in the index.
@@ -89,7 +91,19 @@ func without(names, omit []string) []string {
 // keyboards are for a passphrase and for a shell; a host image has those of the
 // machine.
 func (p *plan) keyboards(index *kmod.Index) []string {
-	names := p.known(index, keyboards(), false)
+	return p.ofMachine(p.known(index, keyboards(), false))
+}
+
+// watchdogs come with the modes that look after themselves.
+func (p *plan) watchdogs(index *kmod.Index) []string {
+	if p.cfg.Mode == ModeList {
+		return nil
+	}
+	return p.ofMachine(p.known(index, watchdogs(), false))
+}
+
+// ofMachine leaves to a host image what the machine has in use.
+func (p *plan) ofMachine(names []string) []string {
 	if p.cfg.Mode != ModeHost {
 		return names
 	}

@@ -21,6 +21,13 @@ func wanted() []string {
 	}
 }
 
+// watchdogs restart a machine that hangs: Intel's chipsets, what they are in QEMU's
+// q35, AMD's, the one that ACPI describes, and QEMU's card. Those of Intel's hang on
+// lpc_ich or i2c_i801, which are loaded for nothing else here.
+func watchdogs() []string {
+	return []string{"iTCO_wdt", "lpc_ich", "i2c_i801", "sp5100_tco", "wdat_wdt", "i6300esb"}
+}
+
 // lukshard is what a LUKS root cannot do without.
 func lukshard() []string { return []string{"dm_mod", "dm_crypt"} }
 

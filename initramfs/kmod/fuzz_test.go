@@ -62,7 +62,7 @@ func FuzzAlias(f *testing.F) {
 				t.Errorf("%q is in no line", name)
 			}
 		}
-		if again := parseAlias(x.aliasText()); len(again) != len(aliases) {
+		if again := parseAlias(aliasText(x.aliases)); len(again) != len(aliases) {
 			t.Errorf("own text is read as %v, want %v", again, aliases)
 		}
 		if !strings.ContainsAny(modalias, `*?[\`) && !match(modalias, modalias) {

@@ -9,13 +9,14 @@ import (
 	"slices"
 )
 
-// Index is what a module folder says about its modules. Only Wish and Omit change it;
+// Index is what a module folder says about its modules. Only Wish, Omit and Later change it;
 // reading may be shared.
 type Index struct {
 	files   map[string]file
 	builtin map[string]string
 	softs   map[string]soft
 	aliases []alias
+	later   []alias  // of modules that nothing loads until it is asked for
 	omitted []string // canonical names that no closure may hold
 }
 
@@ -34,6 +35,7 @@ func Open(dir string) (*Index, error) {
 	for name, parse := range map[string]func(string){
 		"modules.softdep": func(text string) { x.softs = parseSoftdep(text) },
 		"modules.alias":   func(text string) { x.aliases = parseAlias(text) },
+		laterFile:         func(text string) { x.later = parseAlias(text) },
 		"modules.builtin": func(text string) { x.builtin = parseBuiltin(text) },
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
@@ -64,9 +66,11 @@ func (x *Index) Builtin(name string) bool {
 // text of a device's modalias file, or a name such as "fs-ext4"), each once, in
 // the index's order. Several drivers may serve one device; that is for the
 // kernel to sort out.
-func (x *Index) Match(modalias string) []string {
+func (x *Index) Match(modalias string) []string { return serving(x.aliases, modalias) }
+
+func serving(aliases []alias, modalias string) []string {
 	var names []string
-	for _, a := range x.aliases {
+	for _, a := range aliases {
 		if match(a.pattern, modalias) && !slices.Contains(names, a.module) {
 			names = append(names, a.module)
 		}

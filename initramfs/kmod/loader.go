@@ -101,9 +101,19 @@ func (l *Loader) Load(name string) error {
 // LoadAlias loads every module that serves a modalias; none is fine. One that
 // is blacklisted or finds no device is passed over, and one that fails does not
 // stop the others: the errors of all come back joined.
-func (l *Loader) LoadAlias(modalias string) error {
+func (l *Loader) LoadAlias(modalias string) error { return l.loadAll(l.index.Match(modalias)) }
+
+// LoadLater is LoadAlias for the modules that wait (Index.Later).
+func (l *Loader) LoadLater(modalias string) error {
+	return l.loadAll(serving(l.index.later, modalias))
+}
+
+// HasLater tells whether any module waits.
+func (l *Loader) HasLater() bool { return len(l.index.later) > 0 }
+
+func (l *Loader) loadAll(names []string) error {
 	var errs []error
-	for _, name := range l.index.Match(modalias) {
+	for _, name := range names {
 		err := l.Load(name)
 		switch {
 		case errors.Is(err, unix.ENODEV), errors.Is(err, ErrBlacklisted):

@@ -9,6 +9,20 @@ import (
 	"strings"
 )
 
+// laterFile is like modules.alias; depmod knows no such file.
+const laterFile = "modules.later"
+
+// Later has modules wait: their aliases serve Loader.LoadLater and nothing else.
+func (x *Index) Later(names ...string) {
+	waits := func(a alias) bool { return slices.Contains(names, a.module) }
+	for _, a := range x.aliases {
+		if waits(a) {
+			x.later = append(x.later, a)
+		}
+	}
+	x.aliases = slices.DeleteFunc(slices.Clone(x.aliases), waits)
+}
+
 // Only gives an index of the named modules alone, for a folder that holds their
 // files without compression. Lines about other modules go, so that PID 1 reads
 // few; the list of built-in modules stays whole, because a driver that is in
@@ -26,23 +40,25 @@ func (x *Index) Only(names []string) *Index {
 			sub.softs[name] = s
 		}
 	}
-	for _, a := range x.aliases {
-		if _, ok := sub.files[a.module]; ok {
-			sub.aliases = append(sub.aliases, a)
-		}
-	}
+	left := func(a alias) bool { _, ok := sub.files[a.module]; return !ok }
+	sub.aliases = slices.DeleteFunc(slices.Clone(x.aliases), left)
+	sub.later = slices.DeleteFunc(slices.Clone(x.later), left)
 	return sub
 }
 
 // Texts gives the index as files, name to content, in depmod's formats. Equal
 // indexes give equal bytes.
 func (x *Index) Texts() map[string]string {
-	return map[string]string{
+	texts := map[string]string{
 		"modules.dep":     x.depText(),
 		"modules.softdep": x.softdepText(),
-		"modules.alias":   x.aliasText(),
+		"modules.alias":   aliasText(x.aliases),
 		"modules.builtin": x.builtinText(),
 	}
+	if len(x.later) > 0 {
+		texts[laterFile] = aliasText(x.later)
+	}
+	return texts
 }
 
 // Write puts the text index into dir, which must exist. It is not atomic: dir
@@ -96,9 +112,9 @@ func (x *Index) softdepText() string {
 	return b.String()
 }
 
-func (x *Index) aliasText() string {
+func aliasText(aliases []alias) string {
 	var b strings.Builder
-	for _, a := range x.aliases {
+	for _, a := range aliases {
 		b.WriteString("alias " + a.pattern + " " + a.module + "\n")
 	}
 	return b.String()

@@ -32,8 +32,13 @@ type Config struct {
 	Slots int
 
 	// Watchdog is a card (Intel 6300ESB) that resets the machine once it was started
-	// and is not fed.
+	// and is not fed. The one that every machine has in its chipset resets nothing.
 	Watchdog bool
+
+	// TPM is the control socket of a swtpm that serves this machine. A kernel that
+	// QEMU boots as an ELF file has no ACPI, which would name the TPM's place; there
+	// tpm_tis.force=1 is the word.
+	TPM string
 
 	// WriteCache gives qcow2 disks a cache that Kill empties: what the guest
 	// wrote to a cluster for the first time is there after the power came back
@@ -88,7 +93,7 @@ func (c Config) files() []string {
 	for _, disk := range c.Disks {
 		files = append(files, disk.Path)
 	}
-	for _, path := range []string{c.Kernel, c.Initrd, c.Firmware.Code, c.Firmware.Vars, c.Thaw} {
+	for _, path := range []string{c.Kernel, c.Initrd, c.Firmware.Code, c.Firmware.Vars, c.Thaw, c.TPM} {
 		if path != "" {
 			files = append(files, path)
 		}
@@ -123,6 +128,11 @@ func (c Config) args(vars string) ([]string, error) {
 	}
 	if c.Watchdog {
 		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
+	// Newer versions of QEMU have this one at work.
+	args = append(args, "-global", "ICH9-LPC.noreboot=true")
+	if c.TPM != "" {
+		args = append(args, "-chardev", "socket,id=tpm,path="+escape(c.TPM), "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0")
 	}
 	if c.Resume != "" {
 		args = append(args, "-loadvm", c.Resume)

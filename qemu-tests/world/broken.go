@@ -161,14 +161,19 @@ func exchangeFlaws() []Flaw {
 // itself read-only when that is met, which is before the first exchange. State 3,
 // which is live, can boot here.
 func DamagedRoot() Flaw {
+	return Flaw{
+		Name: "damaged root", Reason: "the exchange with /usr was refused: the root cannot be written (read-only file system)",
+		Commands: append(liveBoots(), "ssv errors 2", "zap_block -f /.moss/root/1 0"),
+	}
+}
+
+// liveBoots gives state 3 what it lacks.
+func liveBoots() []string {
 	commands := []string{"ln " + tree2 + "/lib64 /usr/lib64", "rm /lib64", "symlink /lib64 usr/lib64"}
 	for _, name := range []string{"/libc.so.6", "/ld-linux-x86-64.so.2"} {
 		commands = append(commands, "ln "+tree2+libraries+name+" /usr"+libraries+name)
 	}
-	return Flaw{
-		Name: "damaged root", Reason: "the exchange with /usr was refused: the root cannot be written (read-only file system)",
-		Commands: append(commands, "ssv errors 2", "zap_block -f /.moss/root/1 0"),
-	}
+	return commands
 }
 
 // Mended is a state 2 that works now, of which early boot has recorded that it did
