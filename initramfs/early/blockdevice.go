@@ -120,7 +120,7 @@ func (ds *devices) forgetAll() {
 // scan lists the block devices that have a size, sorted by name. A device that
 // cannot be read (no medium, dead disk) is listed with nothing known of it.
 func (ds *devices) scan() ([]blockDevice, error) {
-	names, err := os.ReadDir(filepath.Join(ds.sys, "class/block")) // sorted
+	names, err := namesIn(filepath.Join(ds.sys, "class/block"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -129,7 +129,7 @@ func (ds *devices) scan() ([]blockDevice, error) {
 	}
 	var found []blockDevice
 	for _, name := range names {
-		if d, ok := ds.read(name.Name()); ok {
+		if d, ok := ds.read(name); ok {
 			found = append(found, d)
 		}
 	}

@@ -40,7 +40,8 @@ func (c *choice) candidates() candidates {
 		c.warn("the list of menu entries could not be read: %v", err)
 	}
 	before := cmp.Or(c.outcome.Wanted, math.MaxUint64)
-	for _, id := range slices.SortedFunc(slices.Values(offered), newest) {
+	activate.NewestFirst(offered)
+	for _, id := range offered {
 		if id < before && !slices.Contains(found.first, id) {
 			found.first = append(found.first, id)
 		}
@@ -65,8 +66,6 @@ func (found candidates) others(kernel string, ids []activate.ID) (entries []menu
 	return entries
 }
 
-func newest(a, b activate.ID) int { return cmp.Compare(b, a) }
-
 // present is every sealed state, the live one included, newest first. Those that a
 // damaged disk does not show are no reason to give up the others.
 func (c *choice) present() []activate.ID {
@@ -77,7 +76,7 @@ func (c *choice) present() []activate.ID {
 	if live, err := activate.LiveID(c.states.Usr()); err == nil && !slices.Contains(ids, live) {
 		ids = append(ids, live)
 	}
-	slices.SortFunc(ids, newest)
+	activate.NewestFirst(ids)
 	return ids
 }
 

@@ -50,8 +50,7 @@ func refuseMountedUsr(sysroot string) error {
 	if !ok || !known {
 		return nil
 	}
-	inside, _ := filepath.Rel(root.Path, filepath.Join(sysroot, "usr"))
-	same := usr.Major == root.Major && usr.Minor == root.Minor && usr.Root == filepath.Join(root.Root, inside)
+	same := usr.Major == root.Major && usr.Minor == root.Minor && usr.Root == root.Below(filepath.Join(sysroot, "usr"))
 	if same || usr.FSType == "overlay" {
 		return nil
 	}

@@ -33,6 +33,16 @@ type Point struct {
 	Options, SuperOptions []string
 }
 
+// Below is the path that a file has inside the file system, and "" if it does not
+// lie below this mount point. Both paths are absolute and clean.
+func (p Point) Below(path string) string {
+	inside, ok := strings.CutPrefix(path, strings.TrimSuffix(p.Path, "/"))
+	if !ok || inside != "" && inside[0] != '/' {
+		return ""
+	}
+	return filepath.Join(p.Root, inside)
+}
+
 // Table reads a mountinfo table. The points keep the order of the table, in
 // which a mount that covers another comes after it.
 func Table(r io.Reader) ([]Point, error) {

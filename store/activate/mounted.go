@@ -153,8 +153,7 @@ func (m *mounted) base(r *Root, points []mount.Point) (int, error) {
 		if p.Path != m.usr {
 			continue
 		}
-		inside, err := filepath.Rel(under.Path, m.usr)
-		if m.bound || err != nil || p.Major != under.Major || p.Minor != under.Minor || p.Root != filepath.Join(under.Root, inside) {
+		if m.bound || p.Major != under.Major || p.Minor != under.Minor || p.Root != under.Below(m.usr) {
 			return 0, &MountedError{r.shown(r.Usr()), fmt.Sprintf("is a mount of its own (%s), so its tree cannot be exchanged", p.FSType)}
 		}
 		id, m.bound = p.ID, true

@@ -1,12 +1,11 @@
 package activate
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 )
 
 // Root is one installation: the folder that holds usr and .moss. It keeps no
@@ -44,8 +43,9 @@ func (r *Root) folder(id ID) string { return filepath.Join(r.states(), id.String
 // shown is a path as the running system would name it, wherever its root is
 // mounted now.
 func (r *Root) shown(path string) string {
-	if rel, err := filepath.Rel(r.dir, path); err == nil && filepath.IsLocal(rel) {
-		return filepath.Join("/", rel)
+	inside, ok := strings.CutPrefix(filepath.Clean(path), strings.TrimSuffix(filepath.Clean(r.dir), "/"))
+	if ok && (inside == "" || inside[0] == '/') {
+		return filepath.Join("/", inside)
 	}
 	return path
 }
@@ -71,10 +71,15 @@ func (r *Root) Archived() ([]ID, error) {
 // numbered lists the folders whose name is a state number, highest first,
 // whatever is in them. A root without .moss has none.
 func (r *Root) numbered() ([]ID, error) {
-	names, err := os.ReadDir(r.states())
+	dir, err := os.Open(r.states())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.ReadDir(-1)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +89,6 @@ func (r *Root) numbered() ([]ID, error) {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b ID) int { return cmp.Compare(b, a) })
+	NewestFirst(ids)
 	return ids, nil
 }

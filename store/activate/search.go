@@ -95,12 +95,15 @@ func expand(text, owner string) []string {
 	platform := strings.TrimSuffix(triplet(), "-linux-gnu")
 	var texts []string
 	for _, lib := range []string{"lib/" + triplet(), "lib64", "lib"} {
-		texts = append(texts, strings.NewReplacer(
-			"${ORIGIN}", path.Dir(owner), "$ORIGIN", path.Dir(owner),
-			"${LIB}", lib, "$LIB", lib,
-			"${PLATFORM}", platform, "$PLATFORM", platform).Replace(text))
+		one := token(token(text, "LIB", lib), "PLATFORM", platform)
+		// Last: a folder may have a name that looks like a token.
+		texts = append(texts, token(one, "ORIGIN", path.Dir(owner)))
 	}
 	return texts
+}
+
+func token(text, name, value string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "${"+name+"}", value), "$"+name, value)
 }
 
 // inFolder looks for a library in one folder and in its variants. The variants
