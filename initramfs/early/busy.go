@@ -90,6 +90,7 @@ func describe(step string) string {
 		"sysroot":     "mounting the root; after a power cut it mends itself first",
 		"mounted":     "asking the root file system",
 		"recover":     "looking through the states",
+		"usr-merge":   "looking at /bin, /sbin and /lib",
 		"activate":    "checking the state and making it live",
 		"root-links":  "looking at the links into /usr",
 		"read-only":   "making the root read-only again",

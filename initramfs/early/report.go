@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"moss/internal/atomicfile"
+	"moss/internal/jsonout"
 	"moss/store/activate"
 )
 
@@ -20,6 +20,8 @@ type Report struct {
 	Start, End int64
 	// Steps are those taken so far.
 	Steps []Timing
+	// UsrMerge is empty until that step.
+	UsrMerge UsrMerge
 }
 
 // Timing is how long a step took, in milliseconds.
@@ -82,35 +84,39 @@ func name(id activate.ID) string {
 // JSON is boot.json. It is written by hand because encoding/json would add a
 // seventh to the size of PID 1. Numbers that are not known are null.
 func (r *Report) JSON() []byte {
-	var w jsonWriter
-	w.open('{')
-	w.key("wanted").id(r.Wanted)
-	w.key("activated").id(r.Activated)
-	w.key("fallback").raw(strconv.FormatBool(r.Fallback))
-	w.key("step").number(int64(r.Step))
-	w.key("reason").text(r.Reason)
-	w.key("failed").open('[')
+	var w jsonout.Writer
+	w.Open('{')
+	writeID(w.Key("wanted"), r.Wanted)
+	writeID(w.Key("activated"), r.Activated)
+	w.Key("fallback").Bool(r.Fallback)
+	w.Key("step").Number(int64(r.Step))
+	w.Key("reason").Text(r.Reason)
+	w.Key("failed").Open('[')
 	for _, f := range r.Failed {
-		w.open('{')
-		w.key("state").id(f.State)
-		w.key("reason").text(f.Reason)
-		w.close('}')
+		w.Open('{')
+		writeID(w.Key("state"), f.State)
+		w.Key("reason").Text(f.Reason)
+		w.Close('}')
 	}
-	w.close(']')
-	w.key("kernel").text(r.Kernel)
-	w.key("usrmerge").open('{')
-	w.close('}')
-	w.key("start_ms").number(r.Start)
-	w.key("end_ms").number(r.End)
-	w.key("fallback_ms").number(r.FallbackTook)
-	w.key("steps").open('[')
+	w.Close(']')
+	w.Key("kernel").Text(r.Kernel)
+	w.Key("usrmerge").Open('{')
+	if r.UsrMerge.Outcome != "" {
+		w.Key("outcome").Text(r.UsrMerge.Outcome)
+		w.Key("reason").Text(r.UsrMerge.Reason)
+	}
+	w.Close('}')
+	w.Key("start_ms").Number(r.Start)
+	w.Key("end_ms").Number(r.End)
+	w.Key("fallback_ms").Number(r.FallbackTook)
+	w.Key("steps").Open('[')
 	for _, s := range r.Steps {
-		w.open('{')
-		w.key("name").text(s.Name)
-		w.key("ms").number(s.Took)
-		w.close('}')
+		w.Open('{')
+		w.Key("name").Text(s.Name)
+		w.Key("ms").Number(s.Took)
+		w.Close('}')
 	}
-	w.close(']')
-	w.close('}')
-	return append(w.out, '\n')
+	w.Close(']')
+	w.Close('}')
+	return append(w.Bytes(), '\n')
 }

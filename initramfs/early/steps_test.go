@@ -20,6 +20,7 @@ fsck
 sysroot
 separate-usr
 recover
+usr-merge
 activate
 root-links
 settle
@@ -34,6 +35,7 @@ command-line
 mounted
 separate-usr
 recover
+usr-merge
 activate
 root-links
 settle

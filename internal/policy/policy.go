@@ -20,6 +20,7 @@ func Arrows() map[string][]string {
 		"internal/fault":         {},
 		"internal/gpt":           {},
 		"internal/gpt/gpttest":   {"internal/gpt"},
+		"internal/jsonout":       {},
 		"internal/mount":         {},
 		"internal/parallel":      {},
 		"internal/policy":        {},
@@ -31,7 +32,7 @@ func Arrows() map[string][]string {
 		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "bootloader/extlinux", "bootloader/sdboot", "bootloader/sign",
 			"initramfs/image", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount",
 			"internal/ui", "store", "store/activate", "store/adopt", "store/asset", "store/fetch", "store/pack", "store/repo", "store/resolve", "store/state", "store/stone", "store/tree",
-			"store/trigger", "store/verify", "github.com/godbus/dbus", "go.yaml.in/yaml"},
+			"store/trigger", "store/verify", "usrmerge", "github.com/godbus/dbus", "go.yaml.in/yaml"},
 
 		"store": {"internal/atomicfile", "internal/fault", "internal/parallel", "store/activate", "store/asset", "store/blit",
 			"store/state", "store/stone", "store/tree", "store/trigger", "store/verify"},
@@ -63,11 +64,13 @@ func Arrows() map[string][]string {
 		"bootloader/sign/signtest":     {"bootloader/efivar", "bootloader/sign"},
 		"bootloader/esp":               {"internal/gpt", "internal/mount", "internal/sysfs"},
 
-		"initramfs/early":         {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/gpt", "internal/mount", "internal/sysfs", "store/activate"},
+		"initramfs/early":         {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/gpt", "internal/jsonout", "internal/mount", "internal/sysfs", "store/activate", "usrmerge"},
 		"initramfs/image":         {"initramfs/kmod", "internal/atomicfile", "store/activate", "github.com/klauspost/compress", "github.com/u-root/u-root", "github.com/ulikunitz/xz"},
 		"initramfs/kmod":          {},
 		"initramfs/luks":          {"github.com/anatol/luks.go"},
 		"initramfs/luks/tpmtoken": {"github.com/google/go-tpm"},
+
+		"usrmerge": {"internal/atomicfile", "internal/fault", "internal/jsonout", "internal/mount", "store/activate"},
 
 		"qemu-tests/debian":    {"internal/atomicfile"},
 		"qemu-tests/demo":      {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},

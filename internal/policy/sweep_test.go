@@ -22,6 +22,7 @@ func made() map[string]struct{ prefix, rest, test string } {
 		"bootloader/apply.go":            {"menu/", `Op = "([a-z]+)"`, ""},
 		"bootloader/sdboot/apply.go":     {"loader/", `Op = "([a-z]+)"`, "TestPain14EveryCutStarts"},
 		"bootloader/extlinux/plan.go":    {"extlinux/", `Op = "([a-z]+)"`, ""},
+		"usrmerge/apply.go":              {"usr-merge/", `(?:\{|a\.step\()"([a-z-]+)"(?:\)|, \(\*applier\))`, ""},
 		"initramfs/early/boot.go":        {"early/", `\{"([a-z-]+)", \(\*Boot\)`, "TestEveryStepIsAFaultPoint"},
 	}
 }
