@@ -20,6 +20,8 @@ func manual() ui.Manual {
 			{"/etc/moss/repo.d/*.yaml, /usr/share/moss/repo.d/*.yaml", "Repositories: the administrator's and the vendor's."},
 			{"/etc/moss/moss.yaml", "How many states are kept, and for how long."},
 			{"/usr/share/moss/triggers/{tx,sys}.d/*.yaml", "Triggers of a transaction and of the running system."},
+			{"/etc/moss/usr-merge.conf, /usr/lib/moss/usr-merge.conf", "Which machines merge /bin, /sbin and /lib into /usr: rollout=, opt-in=, ready=, complete=, orphans=, dirs=."},
+			{"/var/lib/moss/usr-merge", "The markers of the usr-merge, its report.json, and what /usr had differently."},
 			{"/etc/kernel/cmdline.d/*.cmdline, /usr/lib/kernel/cmdline.d/*.cmdline", "What boot entries add to the kernel command line."},
 		},
 		See: []string{"moss-boot(8)", "moss-init(8)", "bootctl(1)"},

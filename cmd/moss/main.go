@@ -36,7 +36,7 @@ and can be made current again.
 	})
 	root.AddCommand(newInstallCommand(), newRemoveCommand(), newSyncCommand(), newFetchCommand(), newStateCommand(), newStatusCommand(),
 		newListCommand(), newSearchCommand(), newInfoCommand(), newFilesCommand(), newOwnerCommand(), newRepoCommand(),
-		newIndexCommand(), newKeygenCommand(), newPackCommand(), newInspectCommand(), newExtractCommand(), newTriggerCommand(),
+		newIndexCommand(), newKeygenCommand(), newPackCommand(), newInspectCommand(), newExtractCommand(), newTriggerCommand(), newUsrMergeCommand(),
 		newCompletionCommand(), newGenerateCommand())
 	return withCompletions(root)
 }
