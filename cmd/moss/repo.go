@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,6 +85,9 @@ func sayUpdate(s ui.Settings, what string, u system.RepositoryUpdate) {
 		trust = "signed " + u.Time.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	sayIf(s, fmt.Sprintf("%s %s: %d packages, %s", what, u.Name, u.Packages, trust))
+	if len(u.Succeeded) > 0 {
+		sayIf(s, fmt.Sprintf("%s took the place of %s, for good", u.Name, strings.Join(u.Succeeded, ", ")))
+	}
 	if u.Unsigned && !s.Quiet {
 		fmt.Fprintln(s.Err, s.Warning(fmt.Sprintf("moss: warning: repository %s is unsigned: nothing vouches for its packages", u.Name)))
 	}
@@ -91,8 +95,16 @@ func sayUpdate(s ui.Settings, what string, u system.RepositoryUpdate) {
 
 func newRepoListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the configured repositories, the highest priority first",
+		Use:   "list",
+		Short: "List the configured repositories, the highest priority first",
+		Long: `List shows each repository and whether it is used. Besides the ones that are
+enabled (*) there are those that are dormant (for merged systems only, and this
+is none), those that wait for their first index, and those that another one has
+succeeded; the reason of each follows the list.
+
+A repository file can say merged-only: true and succeeds: NAME. Once the usr-merge
+is complete, the next update fetches the index of the successor and switches to
+it, for good: the packages of the new one may be installed from then on.`,
 		Example: "  moss repo list --json",
 		Args:    ui.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -121,7 +133,7 @@ func listRepositories(s ui.Settings, all []system.RepositoryInfo) error {
 		} else if r.Key == "" {
 			trust = "no key"
 		}
-		rows = append(rows, []string{r.Name, fmt.Sprint(r.Priority), ui.Mark(r.Enabled), trust, fmt.Sprint(r.Packages), updated, r.URI, r.Description})
+		rows = append(rows, []string{r.Name, fmt.Sprint(r.Priority), enabledMark(r), trust, fmt.Sprint(r.Packages), updated, r.URI, r.Description})
 	}
 	if err := ui.Table(s.Out, []string{"NAME", "PRIORITY", "ENABLED", "TRUST", "PACKAGES", "UPDATED", "URI", "COMMENT"}, rows); err != nil {
 		return err
@@ -130,8 +142,19 @@ func listRepositories(s ui.Settings, all []system.RepositoryInfo) error {
 		if r.Enabled && r.Problem != "" && !s.Quiet {
 			fmt.Fprintln(s.Err, s.Warning("moss: note: "+ui.Printable(r.Problem)))
 		}
+		if r.Why != "" && !s.Quiet {
+			fmt.Fprintln(s.Err, s.Warning("moss: note: repository "+r.Name+": "+ui.Printable(r.Why)))
+		}
 	}
 	return nil
+}
+
+// enabledMark has a word for the enabled ones that are not used all the same.
+func enabledMark(r system.RepositoryInfo) string {
+	if r.Enabled && r.Standing != "in use" {
+		return r.Standing
+	}
+	return ui.Mark(r.Enabled)
 }
 
 func newRepoRemoveCommand() *cobra.Command {

@@ -67,7 +67,7 @@ func refused(err error) bool {
 		}
 	}
 	return is[*tree.ConflictError](err) || is[*resolve.Unsolvable](err) || is[*bootloader.SpaceError](err) || is[*fetch.SpaceError](err) ||
-		is[*adopt.RefusedError](err) || untrusted(err)
+		is[*adopt.RefusedError](err) || is[*repo.NotUsedError](err) || untrusted(err)
 }
 
 // untrusted: what came from a repository is not what its key or index vouches for.

@@ -14,7 +14,6 @@ import (
 
 	"moss/internal/system"
 	"moss/internal/testutil"
-	"moss/store/fetch"
 	"moss/store/repo"
 )
 
@@ -33,7 +32,7 @@ func offer(t testing.TB, root, name string, priority int, stones ...testutil.Sto
 		err = repo.Add(root, repo.Repository{Name: name, URI: dir, Priority: priority, Enabled: true, Unsigned: true})
 	}
 	if err == nil {
-		_, err = repo.Update(t.Context(), root, []string{name}, fetch.Options{})
+		_, err = repo.Update(t.Context(), root, []string{name}, repo.Options{})
 	}
 	if err != nil {
 		t.Fatal(err)

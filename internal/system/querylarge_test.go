@@ -15,7 +15,6 @@ import (
 	"moss/internal/testutil"
 	"moss/internal/testutil/need"
 	"moss/store"
-	"moss/store/fetch"
 	"moss/store/repo"
 	"moss/store/stone"
 )
@@ -45,7 +44,7 @@ func stock(t testing.TB, root, repository string, metas []stone.Meta) {
 		err = repo.Add(root, repo.Repository{Name: repository, URI: dir, Enabled: true, Unsigned: true})
 	}
 	if err == nil {
-		_, err = repo.Update(t.Context(), root, []string{repository}, fetch.Options{})
+		_, err = repo.Update(t.Context(), root, []string{repository}, repo.Options{})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -25,20 +25,29 @@ type RepositoryInfo struct {
 	Key         string     `json:"key"`
 	File        string     `json:"file"`
 	Problem     string     `json:"problem,omitempty"` // why what is stored of it cannot be used
+	MergedOnly  bool       `json:"merged_only"`       // for systems whose usr-merge is complete
+	Succeeds    string     `json:"succeeds"`          // whose place it takes
+	// Standing is "in use", "disabled", "dormant" (it is for merged systems only,
+	// and this is none), "waiting" (for its first index) or "succeeded".
+	Standing    string     `json:"standing"`
+	SucceededBy string     `json:"succeeded_by"`
+	Switched    *time.Time `json:"switched"` // when it took another's place, or another its; null: never
+	Why         string     `json:"why"`      // why it is not used, or what is wrong although it is
 }
 
 // Repositories lists the configured repositories, the highest priority first.
 func Repositories(root string) ([]RepositoryInfo, error) {
-	configured, err := repo.Configured(root)
+	configured, standings, err := standings(root)
 	if err != nil {
 		return nil, err
 	}
 	all := []RepositoryInfo{}
-	for _, r := range configured {
+	for i, r := range configured {
 		info := RepositoryInfo{Name: r.Name, URI: r.URI, Description: r.Description, Priority: r.Priority, Enabled: r.Enabled,
-			Unsigned: r.Unsigned, Vendor: r.Vendor, Key: r.Key, File: r.File}
+			Unsigned: r.Unsigned, Vendor: r.Vendor, Key: r.Key, File: r.File, MergedOnly: r.MergedOnly, Succeeds: r.Succeeds,
+			Standing: string(standings[i].Place), SucceededBy: standings[i].By, Switched: when(standings[i].Since), Why: standings[i].Why}
 		stored, err := repo.Describe(root, r)
-		if err != nil {
+		if err != nil && (standings[i].Place == repo.InUse || standings[i].Place == repo.Disabled) {
 			info.Problem = err.Error()
 		}
 		info.Packages, info.Updated, info.Time = stored.Packages, when(stored.Updated), when(stored.Time)
@@ -78,7 +87,7 @@ func AddRepository(ctx context.Context, opt Options, n NewRepository) (Repositor
 		return RepositoryUpdate{}, err
 	}
 	if n.NoUpdate {
-		return RepositoryUpdate{Name: n.Name, Unsigned: n.Unsigned}, nil
+		return RepositoryUpdate{Name: n.Name, Unsigned: n.Unsigned, Succeeded: []string{}}, nil
 	}
 	all, err := UpdateRepositories(ctx, opt, []string{n.Name})
 	if err != nil {
@@ -101,15 +110,17 @@ type RepositoryUpdate struct {
 	Changed  bool       `json:"changed"`
 	Unsigned bool       `json:"unsigned"`
 	Time     *time.Time `json:"time"` // what the signature says; null: none
+	// Succeeded are those whose place it has taken by this update.
+	Succeeded []string `json:"succeeded"`
 }
 
 // UpdateRepositories fetches the indexes of the named repositories, or of all
-// that are enabled. What could be updated is returned with the error, too.
+// that are in use or come into use by that. What could be updated is returned with the error, too.
 func UpdateRepositories(ctx context.Context, opt Options, names []string) ([]RepositoryUpdate, error) {
-	done, err := repo.Update(ctx, opt.Root, names, opt.fetching())
+	done, err := repo.Update(ctx, opt.Root, names, opt.updating())
 	all := []RepositoryUpdate{}
 	for _, u := range done {
-		all = append(all, RepositoryUpdate{u.Name, u.Packages, u.Changed, u.Unsigned, when(u.Time)})
+		all = append(all, RepositoryUpdate{u.Name, u.Packages, u.Changed, u.Unsigned, when(u.Time), append([]string{}, u.Succeeded...)})
 	}
 	return all, err
 }

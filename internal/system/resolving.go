@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"moss/store"
 	"moss/store/activate"
@@ -28,7 +29,12 @@ func (t *transaction) refresh(ctx context.Context) error {
 	if !t.change.Refresh {
 		return nil
 	}
-	_, err := repo.Update(ctx, t.opt.Root, nil, t.opt.fetching())
+	done, err := repo.Update(ctx, t.opt.Root, nil, t.opt.updating())
+	for _, u := range done {
+		if len(u.Succeeded) > 0 {
+			t.result.Notes = append(t.result.Notes, fmt.Sprintf("repository %s took the place of %s, for good", u.Name, strings.Join(u.Succeeded, ", ")))
+		}
+	}
 	return err
 }
 

@@ -65,12 +65,18 @@ func readStatus(s *store.Store, opt Options) (Status, error) {
 
 // warn lists what the user should act on, loudest first.
 func (st *Status) warn(opt Options) error {
-	repositories, err := repo.Configured(opt.Root)
+	repositories, standings, err := standings(opt.Root)
 	if err != nil {
 		return err
 	}
-	for _, r := range repositories {
-		if r.Unsigned && r.Enabled {
+	for i, r := range repositories {
+		if standings[i].Place != repo.InUse {
+			continue
+		}
+		if standings[i].Why != "" {
+			st.Warnings = append(st.Warnings, fmt.Sprintf("repository %s: %s", r.Name, standings[i].Why))
+		}
+		if r.Unsigned {
 			st.Unsigned = append(st.Unsigned, r.Name)
 			st.Warnings = append(st.Warnings, fmt.Sprintf("UNSIGNED repository %s: whoever can change %s, or the way to it, is root on this machine", r.Name, r.URI))
 		}

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Unavailable is an enabled repository whose packages cannot be used, and why.
+// Unavailable is a repository in use whose packages cannot be used, and why.
 type Unavailable struct {
 	Repo string
 	Err  error
 }
 
-// Known is what the enabled repositories have.
+// Known is what the repositories in use have.
 type Known struct {
 	Packages    []Package
 	Unavailable []Unavailable
 }
 
-// Available lists the packages of all enabled repositories as they were last
+// Available lists the packages of all repositories in use as they were last
 // fetched: no network, no lock, any user. Repositories that cannot be used are
 // left out; Load names them.
 func Available(root string) ([]Package, error) {
@@ -26,20 +26,19 @@ func Available(root string) ([]Package, error) {
 }
 
 // Load is Available with the repositories that are left out. Its error is about
-// the configuration alone. Packages come in the order of Configured, and in one
+// the configuration, or about who succeeds whom, alone. Packages come in the order of Configured, and in one
 // repository in the order of its index.
 func Load(root string) (Known, error) {
-	all, err := Configured(root)
+	s, err := successionOf(root, nil)
 	if err != nil {
 		return Known{}, err
 	}
+	all := s.used()
 	var known Known
 	packages, errs := make([][]Package, len(all)), make([]error, len(all))
 	var work sync.WaitGroup
 	for i, r := range all {
-		if r.Enabled {
-			work.Go(func() { packages[i], errs[i] = load(root, r) })
-		}
+		work.Go(func() { packages[i], errs[i] = load(root, r) })
 	}
 	work.Wait()
 	for i, r := range all {

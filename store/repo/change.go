@@ -154,7 +154,8 @@ func (c config) toggle(f *configFile, name string, on bool) error {
 // nothing left to say. A vendor's entry that is off by itself needs it.
 func (c config) onlyDisables(f *configFile, e *entry) bool {
 	base := c.vendorEntry(e.name)
-	said := e.uri != nil || e.description != nil || e.key != nil || e.priority != nil || e.unsigned != nil
+	said := e.uri != nil || e.description != nil || e.key != nil || e.priority != nil || e.unsigned != nil ||
+		e.mergedOnly != nil || e.succeeds != nil
 	return len(f.entries) == 1 && !said && base != nil && (base.active == nil || *base.active)
 }
 
@@ -186,6 +187,12 @@ func document(r Repository) *yaml.Node {
 		say("key", r.Key)
 	} else {
 		say("unsigned", "true")
+	}
+	if r.MergedOnly {
+		say("merged-only", "true")
+	}
+	if r.Succeeds != "" {
+		entry.Content = append(entry.Content, scalar("succeeds"), quoted(r.Succeeds))
 	}
 	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar(r.Name), entry}}
 }

@@ -33,6 +33,9 @@ func Configured(root string) ([]Repository, error) {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
+	if err == nil {
+		err = noCircle(all)
+	}
 	return all, err
 }
 

@@ -22,8 +22,10 @@ type entry struct {
 	name                  string
 	line                  int
 	uri, description, key *string
+	succeeds              *string
 	priority              *int
 	active, unsigned      *bool
+	mergedOnly            *bool
 	node                  *yaml.Node
 }
 
@@ -111,6 +113,10 @@ func (e *entry) set(key, value *yaml.Node) error {
 		e.active, err = truth(value)
 	case "unsigned":
 		e.unsigned, err = truth(value)
+	case "merged-only":
+		e.mergedOnly, err = truth(value)
+	case "succeeds":
+		e.succeeds, err = text(value)
 	default:
 		return fmt.Errorf("unknown key %q", key.Value)
 	}
@@ -157,6 +163,8 @@ func (e *entry) over(base *entry, file string) (Repository, error) {
 		assign(&r.Description, l.description)
 		assign(&r.Priority, l.priority)
 		assign(&r.Enabled, l.active)
+		assign(&r.MergedOnly, l.mergedOnly)
+		assign(&r.Succeeds, l.succeeds)
 		// A layer that says how the index is trusted says it all.
 		if l.key != nil || l.unsigned != nil {
 			r.Key, r.Unsigned = "", false

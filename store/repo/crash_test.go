@@ -20,7 +20,9 @@ func TestMain(m *testing.M) {
 	if root == "" {
 		os.Exit(m.Run())
 	}
-	if _, err := repo.Update(context.Background(), root, nil, impatient()); err != nil {
+	opt := impatient()
+	opt.Merged = func() error { return nil }
+	if _, err := repo.Update(context.Background(), root, nil, opt); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
@@ -54,5 +56,27 @@ func TestEveryCutLeavesTheOldIndex(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestACutBeforeTheSwitchLeavesTheOldOne: its index is there, and so are the new
+// one's; the next update decides.
+func TestACutBeforeTheSwitchLeavesTheOldOne(t *testing.T) {
+	for _, kind := range []string{"error", "panic", "kill", "ENOSPC"} {
+		t.Run(kind, func(t *testing.T) {
+			e := newEpochs(t)
+			e.update(t)
+			e.split = nil
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), "MOSS_TEST_ROOT="+e.root, "MOSS_FAULT="+"repo/succeed:"+kind)
+			if out, err := child.CombinedOutput(); err == nil {
+				t.Fatalf("the point is not passed: %s", out)
+			}
+			e.expect(t, "old", "new: waiting, old: in use")
+			if got := e.update(t); got != "new<old" {
+				t.Errorf("got %q", got)
+			}
+			e.expect(t, "new", "new: in use, old: succeeded")
+		})
 	}
 }

@@ -9,6 +9,7 @@ var (
 	DecodeCache  = decodeCache
 	TimestampOf  = timestamp
 	PackageAtURL = packageURL
+	ParseRecord  = parseTakeovers
 )
 
 // EncodeCache is the cache of some packages, without its checksum.
@@ -19,3 +20,6 @@ func EncodeCache(packages []Package) string {
 
 // Packages is what the cache holds.
 func (c cache) Packages() []Package { return c.packages }
+
+// Encode is the record's text.
+func (t takeovers) Encode() string { return string(t.encode()) }

@@ -32,3 +32,19 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTakeovers: what is read is what is written again.
+func FuzzTakeovers(f *testing.F) {
+	f.Add("new 2026-01-01T00:00:00Z old older\nlast 2027-01-01T00:00:00Z\n")
+	f.Add("new\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := repo.ParseRecord([]byte(text))
+		if err != nil {
+			return
+		}
+		again, err := repo.ParseRecord([]byte(all.Encode()))
+		if err != nil || again.Encode() != all.Encode() {
+			t.Errorf("%q: got %q, %v", text, again.Encode(), err)
+		}
+	})
+}

@@ -115,7 +115,7 @@ func (s *server) publish(p publisher, at time.Time, metas ...stone.Meta) {
 }
 
 // impatient does not try again: what fails here fails by decision.
-func impatient() fetch.Options { return fetch.Options{Retries: -1} }
+func impatient() repo.Options { return repo.Options{Options: fetch.Options{Retries: -1}} }
 
 // world is a root with one repository, its server and its publisher.
 type world struct {

@@ -14,6 +14,8 @@ type Repository struct {
 	Priority    int    // the bigger wins
 	Enabled     bool
 	Unsigned    bool   // accepted without a signature
+	MergedOnly  bool   // for systems whose usr-merge is complete; not used on any other
+	Succeeds    string // the repository whose place it takes, "" for none
 	Vendor      bool   // no file in /etc says anything about it
 	File        string // where it is configured, below the root
 }
@@ -39,6 +41,11 @@ func (r Repository) check() error {
 	if _, err := indexURL(r.URI); err != nil {
 		return err
 	}
+	if r.Succeeds != "" {
+		if err := checkName(r.Succeeds); err != nil {
+			return fmt.Errorf("succeeds: %w", err)
+		}
+	}
 	if r.Key == "" {
 		return nil
 	}
@@ -59,6 +66,24 @@ func (e *NotFoundError) Error() string {
 // Hint says where the names are.
 func (e *NotFoundError) Hint() string { return "see: moss repo list" }
 
+// NotUsedError is a repository that the system does not use, asked for by name.
+type NotUsedError struct {
+	Name string
+	Is   Standing
+}
+
+func (e *NotUsedError) Error() string {
+	return fmt.Sprintf("repository %s is not used: %s", e.Name, e.Is.Why)
+}
+
+// Hint says what is used, or what it takes.
+func (e *NotUsedError) Hint() string {
+	if e.Is.Place == Dormant {
+		return "see how far it is: moss usr-merge status"
+	}
+	return "see which are used: moss repo list"
+}
+
 // ConfigError is a mistake in a repository file, or something that the files as
 // they are do not allow.
 type ConfigError struct {
@@ -78,7 +103,7 @@ func (e *ConfigError) Error() string {
 // Hint says what to do about it.
 func (e *ConfigError) Hint() string {
 	if e.Advice == "" {
-		return "correct the file; the keys are description, uri, priority, active, key and unsigned"
+		return "correct the file; the keys are description, uri, priority, active, key, unsigned, merged-only and succeeds"
 	}
 	return e.Advice
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"moss/internal/fault"
 	"moss/store/fetch"
 )
 
@@ -21,192 +20,164 @@ type Updated struct {
 	Changed  bool      // the index is another one than before
 	Time     time.Time // what the signature says; zero when unsigned
 	Unsigned bool      // nothing vouches for the index
+	// Succeeded names the repositories that were in use until this one took their
+	// place by this update.
+	Succeeded []string
+}
+
+// Options say how indexes are fetched, and what only the caller knows.
+type Options struct {
+	fetch.Options
+	// Merged says why the usr-merge of the system is not complete, or nil. It is
+	// called at most once, and only if a repository is for merged systems only; a
+	// nil function is a system that is not merged.
+	Merged func() error
+	Log    func(line string) // nil: nobody listens
+}
+
+func (o Options) merged(all []Repository) error {
+	if !slices.ContainsFunc(all, func(r Repository) bool { return r.MergedOnly }) {
+		return nil
+	}
+	if o.Merged == nil {
+		return errors.New("nothing is known of the usr-merge of this one")
+	}
+	return o.Merged()
 }
 
 // Update fetches, proves and stores the indexes of the named repositories, or of
-// all that are enabled, at the same time. A repository that fails keeps the
+// all that are in use, at the same time. A repository that fails keeps the
 // index it has and does not hold up the others: what was updated is returned in
 // any case, the error names every failure.
-func Update(ctx context.Context, root string, names []string, opt fetch.Options) ([]Updated, error) {
-	chosen, err := choose(root, names)
+//
+// Repositories that may come into use by this update go first, so that one whose
+// place is taken is not asked any more: its server may be gone. One of them whose
+// first index cannot be had is no failure as long as the one before it is used.
+func Update(ctx context.Context, root string, names []string, opt Options) ([]Updated, error) {
+	s, err := successionOf(root, nil)
 	if err != nil {
 		return nil, err
 	}
+	s.merged = opt.merged(s.all)
+	chosen, err := s.choose(names)
+	if err != nil {
+		return nil, err
+	}
+	first, rest := divide(chosen, s.due)
+	before := s
+	done, failed := fetchAll(ctx, root, first, opt)
+	if len(first) > 0 {
+		made, err := take(root, s.merged, answered(done), time.Now())
+		if err != nil {
+			return done, errors.Join(err, joined(failed))
+		}
+		s.taken = append(slices.Clip(s.taken), made...)
+		for i := range done {
+			done[i].Succeeded = before.succeededBy(made.of(done[i].Name))
+		}
+		s.forgive(failed, len(names) > 0, opt.Log)
+	}
+	_, rest = divide(rest, func(r Repository) bool { return s.taken.last(r.Name) != nil })
+	later, others := fetchAll(ctx, root, rest, opt)
+	return append(done, later...), errors.Join(joined(failed), joined(others))
+}
+
+func divide(all []Repository, is func(Repository) bool) (yes, no []Repository) {
+	for _, r := range all {
+		if is(r) {
+			yes = append(yes, r)
+		} else {
+			no = append(no, r)
+		}
+	}
+	return yes, no
+}
+
+func answered(done []Updated) func(Repository) bool {
+	return func(r Repository) bool {
+		return slices.ContainsFunc(done, func(u Updated) bool { return u.Name == r.Name })
+	}
+}
+
+// succeededBy lists which of those that were in use a takeover has put out.
+func (s succession) succeededBy(one *takeover) (names []string) {
+	for _, r := range s.all {
+		if one != nil && s.inUse(r) && slices.Contains(one.from, r.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+// forgive takes failures out that nobody suffers from: of repositories that are
+// out by now, and, unless they were asked for by name, of those in whose place
+// another one is still used.
+func (s succession) forgive(failed map[string]error, named bool, log func(string)) {
+	for name, err := range failed {
+		r, _ := find(s.all, name)
+		covering := s.covering(r)
+		switch {
+		case s.taken.last(name) != nil:
+			delete(failed, name)
+		case !s.inUse(r) && len(covering) > 0 && !named:
+			delete(failed, name)
+			if log != nil {
+				log(fmt.Sprintf("warning: %s stays in use: %v", strings.Join(covering, ", "), err))
+			}
+		}
+	}
+}
+
+// joined is one error of all, in the order of the names.
+func joined(failed map[string]error) error {
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		all = append(all, failed[name])
+	}
+	return errors.Join(all...)
+}
+
+// fetchAll updates repositories at the same time. Failures are by name.
+func fetchAll(ctx context.Context, root string, chosen []Repository, opt Options) (done []Updated, failed map[string]error) {
 	results, errs := make([]Updated, len(chosen)), make([]error, len(chosen))
 	var work sync.WaitGroup
 	for i, r := range chosen {
 		work.Go(func() {
-			u := updater{root: root, repo: r, opt: opt, now: time.Now()}
-			if results[i], errs[i] = u.run(ctx); errs[i] != nil {
-				errs[i] = fmt.Errorf("update repository %s: %w", r.Name, errs[i])
-			}
+			u := updater{root: root, repo: r, opt: opt.Options, now: time.Now()}
+			results[i], errs[i] = u.run(ctx)
 		})
 	}
 	work.Wait()
-	var done []Updated
-	for i := range results {
+	failed = map[string]error{}
+	for i, r := range chosen {
 		if errs[i] == nil {
 			done = append(done, results[i])
+		} else {
+			failed[r.Name] = fmt.Errorf("update repository %s: %w", r.Name, errs[i])
 		}
 	}
-	return done, errors.Join(errs...)
+	return done, failed
 }
 
-func choose(root string, names []string) ([]Repository, error) {
-	all, err := Configured(root)
-	if err != nil {
-		return nil, err
-	}
+// choose finds the named repositories, or all that are in use or could be after
+// this update.
+func (s succession) choose(names []string) ([]Repository, error) {
 	if len(names) == 0 {
-		return slices.DeleteFunc(all, func(r Repository) bool { return !r.Enabled }), nil
+		chosen, _ := divide(s.all, func(r Repository) bool { return s.inUse(r) || s.due(r) })
+		return chosen, nil
 	}
 	var chosen []Repository
 	for _, name := range names {
-		r, err := find(all, name)
+		r, err := find(s.all, name)
 		if err != nil {
 			return nil, err
+		}
+		if is := s.standing(r); is.Place == Dormant || is.Place == Succeeded {
+			return nil, &NotUsedError{name, is}
 		}
 		if !slices.ContainsFunc(chosen, func(c Repository) bool { return c.Name == name }) {
 			chosen = append(chosen, r)
 		}
 	}
 	return chosen, nil
-}
-
-// updater is the update of one repository.
-type updater struct {
-	root string
-	repo Repository
-	opt  fetch.Options
-	now  time.Time
-	base *url.URL
-	last source // of the stored index; zero when there is none
-	have []byte // the stored index itself, nil when it cannot be used
-}
-
-func (u *updater) run(ctx context.Context) (Updated, error) {
-	if u.repo.Key == "" && !u.repo.Unsigned {
-		return Updated{}, noKey(u.repo.Name)
-	}
-	var err error
-	if u.base, err = indexURL(u.repo.URI); err != nil {
-		return Updated{}, err
-	}
-	if u.last, err = storedSource(u.root, u.repo.Name); err != nil {
-		return Updated{}, err
-	}
-	u.have = u.stored()
-	b, err := u.get(ctx)
-	var race *badSignature
-	if errors.As(err, &race) {
-		// The index may have been replaced between the two requests; whatever was
-		// kept is left aside, too.
-		u.have = nil
-		b, err = u.get(ctx)
-	}
-	if err != nil {
-		return Updated{}, err
-	}
-	return u.keep(b)
-}
-
-// stored is the index that is there, if a server may be asked for a newer one
-// only: it must be whole, and accepted under the same address and key.
-func (u *updater) stored() []byte {
-	folder, err := openStored(u.root, u.repo.Name)
-	if err != nil {
-		return nil
-	}
-	defer folder.Close()
-	if applies(u.repo, u.last.url, u.last.key) != nil {
-		return nil
-	}
-	if _, err := loadCache(folder); err != nil {
-		return nil // fetched anew, it is written anew
-	}
-	index, err := storedIndex(folder, u.repo, u.last)
-	if err != nil {
-		return nil
-	}
-	return index
-}
-
-// get fetches and proves index and signature. Nothing is parsed here.
-func (u *updater) get(ctx context.Context) (b bundle, err error) {
-	if !u.repo.Unsigned {
-		if b.signature, err = u.signature(ctx); err != nil && !missing(err) {
-			return b, err
-		}
-	}
-	doc, failed := u.index(ctx)
-	if failed != nil {
-		return b, failed
-	}
-	if err != nil { // only now: of a mistyped address the index is missing, too
-		return b, untrusted(u.repo.Name, "ask the publisher to sign it, or accept it without a signature (--allow-unsigned; in its file `unsigned: true`)", "its index has no signature: %v", err)
-	}
-	b.index = doc.Data
-	b.source = source{url: u.base.String(), sha256: sum(b.index), etag: doc.ETag, modified: doc.LastModified, updated: u.now}
-	if !u.repo.Unsigned {
-		if b.source.key, err = ParseKey(u.repo.Key); err != nil {
-			return b, err
-		}
-		b.source.time, err = verify(u.repo, b.index, b.signature, u.last.accepted(), u.now)
-	}
-	return b, err
-}
-
-func (u *updater) signature(ctx context.Context) ([]byte, error) {
-	address := *u.base
-	address.Path, address.RawPath = address.Path+sigSuffix, ""
-	doc, err := fetch.Get(ctx, address.String(), "", "", maxSignature, u.opt)
-	return doc.Data, err
-}
-
-// index is the index as the server has it, or as it was stored when the server
-// says that this is the same.
-func (u *updater) index(ctx context.Context) (fetch.Document, error) {
-	var etag, modified string
-	if u.have != nil {
-		etag, modified = u.last.etag, u.last.modified
-	}
-	doc, err := fetch.Get(ctx, u.base.String(), etag, modified, maxIndex, u.opt)
-	if doc.NotModified {
-		doc.Data, doc.ETag, doc.LastModified = u.have, u.last.etag, u.last.modified
-	}
-	return doc, err
-}
-
-// missing tells that the server has no such document from all that may be wrong
-// with the server.
-func missing(err error) bool {
-	var status *fetch.StatusError
-	if errors.As(err, &status) {
-		return status.Code == 404 || status.Code == 403 || status.Code == 410
-	}
-	return errors.Is(err, fs.ErrNotExist)
-}
-
-// keep parses what was proved and stores it, unless it is there already.
-func (u *updater) keep(b bundle) (Updated, error) {
-	if err := fault.Point("repo/fetched"); err != nil {
-		return Updated{}, err
-	}
-	result := Updated{Name: u.repo.Name, Time: b.source.time, Unsigned: u.repo.Unsigned, Changed: b.source.sha256 != u.last.sha256}
-	if u.have != nil && b.source.accepted() == u.last.accepted() {
-		result.Packages, b.source.packages = u.last.packages, u.last.packages
-		return result, touch(u.root, u.repo.Name, b.source)
-	}
-	var err error
-	if b.packages, err = parseIndex(b.index, u.base); err != nil {
-		return Updated{}, err
-	}
-	b.source.packages, result.Packages = len(b.packages), len(b.packages)
-	err = put(u.root, u.repo.Name, b, u.last.accepted(), func(last accepted) error {
-		if u.repo.Unsigned || last.key != b.source.key {
-			return nil
-		}
-		return fresh(u.repo.Name, b.source.time, b.source.sha256, last, u.now)
-	})
-	return result, err
 }

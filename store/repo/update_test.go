@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aead.dev/minisign"
+	"github.com/google/go-cmp/cmp"
 
 	"moss/store/fetch"
 	"moss/store/repo"
@@ -21,7 +22,7 @@ func TestUpdateStoresWhatWasSigned(t *testing.T) {
 	at := time.Now().Add(-time.Hour).Truncate(time.Second)
 	w.publish(w.publisher, at, meta("nano"), meta("vim"))
 	u := w.mustUpdate(t)
-	if want := (repo.Updated{Name: "test", Packages: 2, Changed: true, Time: u.Time}); u != want || !u.Time.Equal(at) {
+	if want := (repo.Updated{Name: "test", Packages: 2, Changed: true, Time: u.Time}); !cmp.Equal(u, want) || !u.Time.Equal(at) {
 		t.Errorf("got %+v, want %+v at %v", u, want, at)
 	}
 	all, err := repo.Available(w.root)
