@@ -19,7 +19,7 @@ type apt struct{ dir string }
 func (a apt) path(name string) string { return filepath.Join(a.dir, name) }
 
 // prepare writes the private configuration and sources.
-func (a apt) prepare(ctx context.Context) error {
+func (a apt) prepare(ctx context.Context, set Set) error {
 	from, err := hostSources(ctx)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (a apt) prepare(ctx context.Context) error {
 	for name, text := range map[string]string{
 		"apt.conf":     a.config() + acquire,
 		"sources.list": from.list(keyring()),
-		"status":       status(Assumptions()),
+		"status":       status(set.assumed()),
 	} {
 		if err := os.WriteFile(a.path(name), []byte(text), 0o644); err != nil {
 			return err

@@ -62,7 +62,7 @@ func archives(dir string) string { return filepath.Join(dir, "cache", "archives"
 
 func download(ctx context.Context, dir string, set Set) error {
 	a := apt{dir}
-	if err := a.prepare(ctx); err != nil {
+	if err := a.prepare(ctx, set); err != nil {
 		return err
 	}
 	files, err := a.download(ctx, set.Packages)
@@ -85,7 +85,7 @@ func download(ctx context.Context, dir string, set Set) error {
 // header is the list's first line. What is assumed belongs to it: a change there
 // changes what is needed.
 func (s Set) header() string {
-	return "# " + strings.Join(s.Packages, " ") + " given " + fmt.Sprintf("%x", sha256.Sum256([]byte(status(Assumptions()))))[:16]
+	return "# " + strings.Join(s.Packages, " ") + " given " + fmt.Sprintf("%x", sha256.Sum256([]byte(status(s.assumed()))))[:16]
 }
 
 func (s Set) listPath(dir string) string { return filepath.Join(dir, s.Name+".sha256") }

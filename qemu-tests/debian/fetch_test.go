@@ -112,7 +112,7 @@ func fill(t *testing.T, set Set) string {
 }
 
 func TestSecondFetchNeedsNothing(t *testing.T) {
-	set := Set{"test", []string{"nano"}}
+	set := Set{Name: "test", Packages: []string{"nano"}}
 	dir := fill(t, set)
 	t.Setenv("PATH", "") // no apt-get
 	got, err := Fetch(t.Context(), dir, set)
@@ -126,10 +126,10 @@ func TestSecondFetchNeedsNothing(t *testing.T) {
 }
 
 func TestChangesAreNotTakenFromTheCache(t *testing.T) {
-	set := Set{"test", []string{"nano"}}
+	set := Set{Name: "test", Packages: []string{"nano"}}
 	t.Setenv("PATH", "")
 	for name, change := range map[string]func(dir string) Set{
-		"other packages": func(string) Set { return Set{"test", []string{"nano", "vim"}} },
+		"other packages": func(string) Set { return Set{Name: "test", Packages: []string{"nano", "vim"}} },
 		"other content": func(dir string) Set {
 			must(t, os.WriteFile(filepath.Join(archives(dir), "nano_1%3a7.2_all.deb"), []byte("edit0r"), 0o644))
 			return set

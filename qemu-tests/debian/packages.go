@@ -1,15 +1,20 @@
 package debian
 
+import "slices"
+
 // A Set is a list of packages that is fetched, with all that they need, and
 // remembered under its name.
 type Set struct {
 	Name     string
 	Packages []string
+
+	// Real are the packages that are not assumed but fetched.
+	Real []string
 }
 
 // Base boots to a login on the serial console.
 func Base() Set {
-	return Set{"base", []string{
+	return Set{Name: "base", Packages: []string{
 		"base-files", "base-passwd", // os-release, the first accounts
 		"libc6", "bash", "dash", "coreutils", "sed", "grep", "findutils", "gzip", "hostname", "ncurses-base", // a shell worth logging in to
 		"util-linux", "mount", "kmod", "procps", // what systemd's units call, and ps
@@ -24,21 +29,35 @@ func Base() Set {
 // System is Base and the two packages by which the demo's states differ.
 func System() Set {
 	base := Base()
-	return Set{"system", append(base.Packages, "nano", "bash-completion")}
+	return Set{Name: "system", Packages: append(base.Packages, "nano", "bash-completion")}
 }
 
 // Kernel is the kernel alone, for tests that bring their own init.
-func Kernel() Set { return Set{"kernel", []string{"linux-image-amd64"}} }
+func Kernel() Set { return Set{Name: "kernel", Packages: []string{"linux-image-amd64"}} }
 
 // Mini is the least with a C library, a shell and commands.
-func Mini() Set { return Set{"mini", []string{"libc6", "dash", "coreutils"}} }
+func Mini() Set { return Set{Name: "mini", Packages: []string{"libc6", "dash", "coreutils"}} }
 
 // Loader is systemd-boot alone.
-func Loader() Set { return Set{"loader", []string{"systemd-boot-efi"}} }
+func Loader() Set { return Set{Name: "loader", Packages: []string{"systemd-boot-efi"}} }
 
 // Odd are packages that no machine here runs and that tests of packing read: one
 // whose program gets a capability from its maintainer script.
-func Odd() Set { return Set{"odd", []string{"iputils-ping"}} }
+func Odd() Set { return Set{Name: "odd", Packages: []string{"iputils-ping"}} }
+
+// Unmerged is Base without its kernel and with dpkg, for a system whose /bin, /sbin
+// and /lib are folders, as the packages still have them.
+func Unmerged() Set {
+	packages := slices.DeleteFunc(Base().Packages, func(name string) bool {
+		return name == "linux-image-amd64" || name == "systemd-boot-efi"
+	})
+	return Set{Name: "unmerged", Packages: append(packages, "dpkg", "libc-bin"), Real: []string{"dpkg"}}
+}
+
+// assumed is what apt is told is installed while it looks for the set.
+func (s Set) assumed() []Assumption {
+	return slices.DeleteFunc(Assumptions(), func(a Assumption) bool { return slices.Contains(s.Real, a.Name) })
+}
 
 // Assumption is a package that apt is told is installed, so that neither it nor
 // what only it needs is fetched.

@@ -30,6 +30,10 @@ func run(args []string) error {
 		return insmod(args[1:])
 	case len(args) == 3 && args[0] == "open":
 		return open(args[1], args[2])
+	case len(args) == 4 && args[0] == "log":
+		return openLog(args[1], args[2], args[3])
+	case len(args) == 3 && args[0] == "mark":
+		return mark(args[1], args[2])
 	case len(args) == 4 && args[0] == "set":
 		return set(args[1], args[2], args[3])
 	case len(args) > 3 && args[0] == "spoil":
@@ -48,6 +52,8 @@ func run(args []string) error {
 		return list(args[1])
 	case len(args) > 1 && args[0] == "tree":
 		return tree(args[1:])
+	case len(args) == 3 && args[0] == "paths":
+		return paths(args[1], args[2])
 	}
 	return errors.New("usage:\n" + usage)
 }

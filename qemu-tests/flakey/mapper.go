@@ -17,6 +17,7 @@ const (
 	createDevice = 3
 	resumeDevice = 6
 	loadTable    = 9
+	sendMessage  = 14
 
 	headerSize = 312
 	targetSize = 40
@@ -47,16 +48,35 @@ func (s segment) target(disk string) (kind, words string, err error) {
 	case "drop":
 		return "flakey", at + " 0 1 1 drop_writes", nil
 	}
+	if log, ok := strings.CutPrefix(s.mode, "log "); ok && s.start == 0 {
+		return "log-writes", disk + " " + log, nil
+	}
 	return "", "", fmt.Errorf("mode %q: good, writes, all and drop are known", s.mode)
 }
 
-func open(name, disk string) error {
+func open(name, disk string) error { return create(name, disk, "good") }
+
+// openLog makes a device whose writes are kept in order, with the flushes between
+// them (Documentation/admin-guide/device-mapper/log-writes.rst).
+func openLog(name, disk, log string) error { return create(name, disk, "log "+log) }
+
+// mark makes a line in the log. All that came before is in it then, and its
+// beginning says how long it is.
+func mark(name, text string) error {
+	message := append(make([]byte, 8), "mark "+text+"\x00"...) // struct dm_target_msg
+	if _, err := control(sendMessage, name, 0, message, 0); err != nil {
+		return fmt.Errorf("mark the log of %s: %w", name, err)
+	}
+	return nil
+}
+
+func create(name, disk, mode string) error {
 	answer, err := control(createDevice, name, 0, nil, 0)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", name, err)
 	}
 	device := binary.NativeEndian.Uint64(answer[40:])
-	if err := set(name, disk, "good"); err != nil {
+	if err := set(name, disk, mode); err != nil {
 		return err
 	}
 	fmt.Printf("/dev/dm-%d\n", device&0xff|device>>12&0xfff00)
