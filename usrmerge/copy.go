@@ -3,8 +3,6 @@ package usrmerge
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +60,9 @@ func (a *applier) place(d *both, e *entry) error {
 	}
 	if err != nil && !changed(err) {
 		return fmt.Errorf("place %s: %w", shown(path.Join(d.new, e.name)), err)
+	}
+	if n, fail := stat(d.nfd, e.name); err == nil && fail == nil {
+		a.equal.copied(&e.o, &n, a.found.looked)
 	}
 	return a.step("linked")
 }
@@ -219,60 +220,27 @@ func copyFile(from spot, dir int, name string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	defer unix.Close(in)
+	out, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	out := os.NewFile(uintptr(fd), name)
-	defer out.Close()
-	if unix.IoctlFileClone(fd, int(in.Fd())) != nil {
-		if err := copyData(in, out); err != nil {
+	defer unix.Close(out)
+	if unix.IoctlFileClone(out, in) != nil {
+		if err := copyData(in, out, from.facts); err != nil {
 			return err
 		}
 	}
 	// The owner first: a change of it takes away setuid bits and capabilities
 	// (chown(2)). The mode last: the ACL sets a part of it.
-	if err := unix.Fchown(fd, int(from.uid), int(from.gid)); err != nil {
+	if err := unix.Fchown(out, int(from.uid), int(from.gid)); err != nil {
 		return err
 	}
 	if err := copyXattrs(from, dir, name); err != nil {
 		return err
 	}
-	if err := unix.Fchmod(fd, from.mode); err != nil {
+	if err := unix.Fchmod(out, from.mode); err != nil {
 		return err
 	}
 	return copyTimes(from, dir, name)
-}
-
-// copyData copies what is written in a file and leaves its holes.
-func copyData(in, out *os.File) error {
-	info, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, 1<<20)
-	for at := int64(0); at < info.Size(); {
-		data, err := in.Seek(at, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			break // only a hole is left
-		}
-		hole := info.Size()
-		if err != nil { // a file system that does not know holes
-			data = at
-		} else if hole, err = in.Seek(data, unix.SEEK_HOLE); err != nil {
-			return err
-		}
-		if _, err := in.Seek(data, io.SeekStart); err != nil {
-			return err
-		}
-		if _, err := out.Seek(data, io.SeekStart); err != nil {
-			return err
-		}
-		if _, err := io.CopyBuffer(struct{ io.Writer }{out}, io.LimitReader(in, hole-data), buf); err != nil {
-			return err
-		}
-		at = hole
-	}
-	return out.Truncate(info.Size())
 }

@@ -2,8 +2,7 @@ package usrmerge
 
 import (
 	"bytes"
-	"io"
-	"os"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,13 +15,14 @@ type spot struct {
 	*facts
 }
 
-// comparer compares entries and remembers contents that were equal.
+// comparer compares entries and remembers those that were equal.
 type comparer struct {
 	known map[[2]stamp]bool
 	a, b  []byte
 }
 
-// stamp says which content of which file it was.
+// stamp says which file it was, and when it was changed last: its content, mode,
+// owner and attributes.
 type stamp struct {
 	dev, ino     uint64
 	size         int64
@@ -48,32 +48,31 @@ func (c *comparer) entries(a, b spot) (bool, error) {
 	if (a.kind == char || a.kind == block) && a.rdev != b.rdev {
 		return false, nil
 	}
-	same, err := sameXattrs(a, b)
-	if err != nil || !same || a.kind != regular {
-		return same, err
-	}
-	return c.contents(a, b)
-}
-
-// contents compares two regular files, and reads them only if it has not done
-// so since they changed.
-func (c *comparer) contents(a, b spot) (bool, error) {
-	if a.size != b.size {
-		return false, nil
-	}
 	key := [2]stamp{a.stamp(), b.stamp()}
 	if c.known[key] {
 		return true, nil
 	}
 	began := time.Now().UnixNano()
-	same, err := c.read(a, b)
-	// A write within the kernel's clock tick (10 ms at HZ=100) changes no time
-	// stamp, so what is as fresh as that is read again.
-	const tick = int64(20 * time.Millisecond)
+	same, err := sameXattrs(a, b)
+	if same && err == nil && a.kind == regular {
+		same, err = c.read(a, b)
+	}
 	if same && err == nil && max(a.ctime, b.ctime) < began-tick {
 		c.known[key] = true
 	}
 	return same, err
+}
+
+// tick is twice the kernel's clock tick at HZ=100: a write within it changes no time
+// stamp, so what is as fresh as that is read again.
+const tick = int64(20 * time.Millisecond)
+
+// copied remembers that b is our copy of a, which was looked at at a time: if a has
+// changed since, its time stamp has.
+func (c *comparer) copied(a, b *facts, looked int64) {
+	if a.ctime < looked-tick {
+		c.known[[2]stamp{a.stamp(), b.stamp()}] = true
+	}
 }
 
 func (c *comparer) read(a, b spot) (bool, error) {
@@ -81,39 +80,36 @@ func (c *comparer) read(a, b spot) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer left.Close()
+	defer unix.Close(left)
 	right, err := openFile(b)
 	if err != nil {
 		return false, err
 	}
-	defer right.Close()
+	defer unix.Close(right)
 	if c.a == nil {
 		c.a, c.b = make([]byte, 128<<10), make([]byte, 128<<10)
 	}
-	for {
-		n, err := io.ReadFull(left, c.a)
-		m, fail := io.ReadFull(right, c.b)
-		if n != m || !bytes.Equal(c.a[:n], c.b[:m]) {
-			return false, nil
-		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return fail == io.EOF || fail == io.ErrUnexpectedEOF, nil
-		}
+	for at := int64(0); ; at += int64(len(c.a)) {
+		n, err := readAt(left, c.a, at)
 		if err != nil {
 			return false, err
 		}
-		if fail != nil {
-			return false, fail
+		m, err := readAt(right, c.b, at)
+		if err != nil || n != m || !bytes.Equal(c.a[:n], c.b[:m]) {
+			return false, err
+		}
+		if n < len(c.a) {
+			return true, nil
 		}
 	}
 }
 
 // openFile opens a regular file; it does not wait for a fifo that came in its
 // place.
-func openFile(at spot) (*os.File, error) {
+func openFile(at spot) (int, error) {
 	fd, err := unix.Openat(at.dir, at.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: at.name, Err: err}
+		return -1, &fs.PathError{Op: "open", Path: at.name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), at.name), nil
+	return fd, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,7 @@ type Found struct {
 	refused []Refusal
 	needs   needs
 	overlay bool   // inode numbers of a listing mean nothing
+	looked  int64  // when it began to look, in nanoseconds since 1970
 	later   *Found // folders below /usr: their merge begins after that of the others
 }
 
@@ -167,7 +169,7 @@ func (s *scanner) close() {
 }
 
 func (s *scanner) scan() (*Found, error) {
-	s.found = &Found{job: s.job}
+	s.found = &Found{job: s.job, looked: time.Now().UnixNano()}
 	if err := s.states(); err != nil {
 		return nil, err
 	}

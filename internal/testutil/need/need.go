@@ -21,6 +21,7 @@ func Packages() map[string]string {
 		"cpio":        "cpio",
 		"cryptsetup":  "cryptsetup-bin",
 		"dbus-daemon": "dbus-daemon",
+		"debootstrap": "debootstrap",
 		"debugfs":     "e2fsprogs",
 		"depmod":      "kmod", "modprobe": "kmod",
 		"fsck.fat": "dosfstools", "mkfs.fat": "dosfstools", "mkfs.vfat": "dosfstools",
