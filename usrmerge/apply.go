@@ -38,6 +38,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer j.root.close()
+	if err := j.root.lock(); err != nil {
+		return nil, err
+	}
 	dirs, merged, err := j.merged()
 	if err != nil {
 		return nil, err
@@ -63,6 +66,9 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer root.close()
+	if err := root.lock(); err != nil {
+		return nil, err
+	}
 	j.root = root
 	return j.apply(ctx, p)
 }
@@ -148,6 +154,9 @@ func (a *applier) passes() error {
 			}
 			a.found, a.job.again = found, true
 		}
+		if f.later != nil && a.found.nothing() {
+			continue // not even to forget: the journal is that of the later ones
+		}
 		if err := a.pass(); err != nil {
 			return err
 		}
@@ -158,6 +167,9 @@ func (a *applier) passes() error {
 }
 
 func (a *applier) pass() error {
+	if a.found.blocked {
+		return nil // every folder says why
+	}
 	a.total += a.found.needs.ops + a.found.needs.entries
 	a.settled, a.late = false, false
 	a.programs = a.running()
@@ -334,6 +346,16 @@ func (e *entry) unsettled(name string) string {
 		}
 	}
 	return ""
+}
+
+// nothing tells whether there is nothing at all to do.
+func (f *Found) nothing() bool {
+	for _, t := range f.tops {
+		if t.State != StateMerged && t.State != StateAbsent || t.leftover {
+			return false
+		}
+	}
+	return len(f.temps) == 0 && len(f.drops) == 0
 }
 
 // idle tells whether nothing is left to be put into /usr.

@@ -40,6 +40,30 @@ func Check(o Options) error {
 	return j.programs(vital())
 }
 
+// promise is what the complete marker says: merged and whole, and there is a
+// system. A name that none can do without may be gone, lost by a merge that another
+// program did; nothing would be found by it any more.
+func promise(o Options) error {
+	if err := Check(o); err != nil {
+		return err
+	}
+	root, err := openRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.close()
+	if f, err := root.lstat("usr/bin"); err != nil || f.kind != folder && f.kind != symlink {
+		return errors.New("/usr/bin is missing: there is no system here")
+	}
+	for _, name := range []string{"bin", "sbin", "lib"} {
+		_, err := root.lstat(name)
+		if f, there := root.lstat("usr/" + name); gone(err) && there == nil && f.kind == folder {
+			return fmt.Errorf("/%s is missing and /usr/%[1]s is there: ln -s usr/%[1]s /%[1]s", name)
+		}
+	}
+	return nil
+}
+
 // vital are the programs without which a system does not boot, or cannot be
 // repaired.
 func vital() []string { return []string{"/bin/sh", "/sbin/init"} }

@@ -61,7 +61,9 @@ func (a *applier) place(d *both, e *entry) error {
 	if err != nil && !changed(err) {
 		return fmt.Errorf("place %s: %w", shown(path.Join(d.new, e.name)), err)
 	}
-	if n, fail := stat(d.nfd, e.name); err == nil && fail == nil {
+	// Of several names the first may have been in /usr before, and be another now.
+	n, fail := stat(d.nfd, e.name)
+	if err == nil && fail == nil && e.o.nlink == 1 && n.nlink == 1 && a.made.ours(path.Join(d.new, e.name), &n) {
 		a.equal.copied(&e.o, &n, a.found.looked)
 	}
 	return a.step("linked")

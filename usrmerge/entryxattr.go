@@ -53,9 +53,10 @@ func xattrs(dir int, name string) ([]xattr, error) {
 
 // copied tells whether an attribute belongs to the content and not to the inode or
 // the file system: a checksum over the inode's number is wrong in any copy, and
-// xfs shows each ACL a second time under a name of its own (xfs_xattr.c).
+// xfs shows each ACL a second time under a name of its own (xfs_xattr.c), and
+// btrfs' properties are inherited from the folder.
 func copied(name string) bool {
-	return name != "security.evm" && name != "trusted.SGI_ACL_FILE" && name != "trusted.SGI_ACL_DEFAULT"
+	return !strings.HasPrefix(name, "btrfs.") && name != "security.evm" && name != "trusted.SGI_ACL_FILE" && name != "trusted.SGI_ACL_DEFAULT"
 }
 
 // sorted is a list of these names.

@@ -66,8 +66,11 @@ func (d *Decision) decide(root, override string) (err error) {
 	d.config, err = ReadConfig(root)
 	d.Rollout, d.RolloutFrom, d.OptIn = d.config.Rollout, d.config.From(keyRollout), d.config.OptIn
 	if err != nil {
-		d.Merged, _ = Merged(root, nil) // the mistake is what there is to say
-		d.closed(err)
+		d.Merged, _ = Merged(root, nil)
+		d.closed(err) // the mistake is what there is to say
+		if d.Merged {
+			d.say(OutcomeAlready, "already merged; but "+err.Error(), hintOf(err))
+		}
 		return nil
 	}
 	if d.Merged, err = Merged(root, d.config.Dirs); err != nil {
@@ -103,8 +106,9 @@ func (d *Decision) open(root, override string) {
 			"what prepares this system makes it, or: moss usr-merge ready")
 	case override == On:
 		d.merge("moss.usrmerge=on" + parameter)
-	case d.Complete:
-		// Its packages are those of a merged system already.
+	case d.Complete && !usual(root):
+		// Its packages are those of a merged system already. Folders that came into
+		// dirs= later are another matter: the marker does not speak of them.
 		d.merge("it was merged before and is not any more; the rollout is not asked again")
 	case d.OptIn:
 		d.merge("opted in by " + d.config.From(keyOptIn))
@@ -164,4 +168,11 @@ func hintOf(err error) string {
 		return with.Hint()
 	}
 	return ""
+}
+
+// usual tells whether the folders are merged of which the complete marker speaks in
+// any case.
+func usual(root string) bool {
+	merged, err := Merged(root, nil)
+	return merged && err == nil
 }

@@ -27,6 +27,9 @@ func unmerged(t *testing.T, more testutil.Tree) string {
 		"etc/moss/unconcerned": "",
 	}.Create(t, root)
 	more.Create(t, root)
+	if _, err := os.Lstat(filepath.Join(root, "lib")); err != nil {
+		testutil.Tree{"lib": "-> usr/lib"}.Create(t, root)
+	}
 	return root
 }
 
@@ -35,6 +38,7 @@ func mergedRoot(t *testing.T, more testutil.Tree) string {
 	t.Helper()
 	root := unmerged(t, more)
 	remove(t, root, "bin")
+	remove(t, root, "lib")
 	testutil.Tree{"bin": "-> usr/bin", "lib": "-> usr/lib", "usr/lib/": ""}.Create(t, root)
 	return root
 }

@@ -61,8 +61,10 @@ func migrate(ctx context.Context, root string, o Options, decide func() (Decisio
 	case err != nil:
 		out.Report.failed(err)
 	case d.Merge:
-		err = out.merge(ctx, root, o)
-	case d.Merged && d.Complete:
+		if err = out.merge(ctx, root, o); underWay(err) {
+			return out, err // the report is the other's
+		}
+	case d.Merged && (d.Complete || d.problem != nil):
 		return out, nil
 	case d.Outcome != OutcomeAlready:
 		// The reason is all there is to tell.
@@ -80,18 +82,32 @@ func (out *Outcome) merge(ctx context.Context, root string, o Options) (err erro
 	switch {
 	case err != nil:
 		out.Report.failed(err)
+	case out.Result.Merged && out.Result.Plan.Merged: // by another one, since the gate was asked
+		out.Report.say(OutcomeAlready, "already merged", "")
 	case out.Result.Merged:
+		if err = promise(out.Decision.config.Options(root, o)); err != nil {
+			out.Report.failed(err)
+			return err
+		}
 		out.Report.say(OutcomeMerged, "every folder is merged and checked: "+out.Decision.Reason, "")
+	case len(out.Result.Plan.Refusals) == 0:
+		err = errors.New("a top folder is a folder again, or something is left over; run it again")
+		out.Report.failed(err)
 	default:
 		out.Report.refused(out.Result.Plan)
 	}
 	return err
 }
 
+func underWay(err error) bool {
+	_, ok := errors.AsType[*UnderWayError](err)
+	return ok
+}
+
 // mark is for a system that is merged and has no complete marker: the marker is
 // a promise, so the system is looked at first.
 func (out *Outcome) mark(root string, o Options) error {
-	err := Check(out.Decision.config.Options(root, o))
+	err := promise(out.Decision.config.Options(root, o))
 	if err != nil {
 		out.Report.failed(err)
 	}
@@ -159,15 +175,8 @@ func (r *Report) failed(err error) {
 
 // refused names the first thing that stands in the way, and how many more do.
 func (r *Report) refused(p *Plan) {
-	if len(p.Refusals) == 0 {
-		r.say(OutcomeFailed, "the merge ended without a reason and without an end", "run it again")
-		return
-	}
 	first := p.Refusals[0]
-	reason := first.Why
-	if first.Dir != "" {
-		reason = "/" + first.Dir + ": " + reason
-	}
+	reason := first.Path + " " + first.Why
 	if more := len(p.Refusals) - 1; more > 0 {
 		reason += fmt.Sprintf(" (and %d more)", more)
 	}

@@ -20,8 +20,11 @@ import (
 // without the journal an old C library would win over a new one.
 type journal struct {
 	notes map[string]note // by path below the root
-	fresh bool            // some are not written yet
-	there bool            // the file is
+	// past are earlier notes of a name: what they tell of may have it still, until
+	// what the last note tells of has come in its place.
+	past  map[string][]note
+	fresh bool // some are not written yet
+	there bool // the file is
 }
 
 // note tells our own entry from any other that has its name since. An inode's
@@ -45,7 +48,7 @@ func noteOf(f *facts, text string, how act) note {
 	case f.kind == folder:
 		n = note{kind: folder}
 	case f.kind == symlink && text != "":
-		n = note{kind: symlink, text: text}
+		n = note{kind: symlink, text: text, mtime: f.mtime}
 	}
 	n.over = how&(actTake|actDisplace|actIndex|actMirror) != 0
 	return n
@@ -54,14 +57,18 @@ func noteOf(f *facts, text string, how act) note {
 // ours tells whether an entry is the one that the merge made.
 func (j *journal) ours(name string, f *facts) bool {
 	n, ok := j.notes[name]
-	if !ok {
-		return false
-	}
+	return ok && n.tells(f) || slices.ContainsFunc(j.past[name], func(n note) bool { return n.tells(f) })
+}
+
+// tells tells whether a note is of this entry. A symlink that a package brought has
+// the same text, for it is the right one, and another time; file systems keep
+// it in whole seconds at least.
+func (n note) tells(f *facts) bool {
 	switch n.kind {
 	case folder:
 		return f.kind == folder
 	case symlink:
-		return f.kind == symlink && f.text == n.text
+		return f.kind == symlink && f.text == n.text && (n.mtime == 0 || f.mtime/1e9 == n.mtime/1e9)
 	}
 	return f.ino == n.ino && f.size == n.size && f.mtime == n.mtime
 }
@@ -79,14 +86,25 @@ func (j *journal) names() []string {
 }
 
 func (j *journal) add(name string, n note) {
-	if old, ok := j.notes[name]; !ok || old != n {
-		j.notes[name], j.fresh = n, true
+	old, ok := j.notes[name]
+	if ok && old == n {
+		return
 	}
+	if ok && !slices.Contains(j.past[name], old) {
+		j.past[name] = append(j.past[name], old)
+	}
+	j.notes[name], j.fresh = n, true
+}
+
+func (j *journal) remove(name string) {
+	delete(j.notes, name)
+	delete(j.past, name)
+	j.fresh = true
 }
 
 // readJournal reads what an earlier run left. What makes no sense is not ours.
 func readJournal(root *rootDir) (*journal, error) {
-	j := &journal{notes: map[string]note{}}
+	j := &journal{notes: map[string]note{}, past: map[string][]note{}}
 	text, err := os.ReadFile(filepath.Join(root.path, journalName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return j, nil
@@ -98,9 +116,10 @@ func readJournal(root *rootDir) (*journal, error) {
 	fields := strings.Split(string(text), "\x00")
 	for ; len(fields) > noteFields; fields = fields[noteFields:] {
 		if n, ok := parseNote(fields[1:]); ok {
-			j.notes[fields[0]] = n
+			j.add(fields[0], n)
 		}
 	}
+	j.fresh = false
 	return j, nil
 }
 
@@ -135,8 +154,10 @@ func (j *journal) write(root *rootDir) error {
 		return nil
 	}
 	var b []byte
-	for name, n := range j.notes {
-		b = n.append(append(append(b, name...), 0))
+	for name, last := range j.notes {
+		for _, n := range append(slices.Clone(j.past[name]), last) { // the last one is the last
+			b = n.append(append(append(b, name...), 0))
+		}
 	}
 	usr, err := root.folder(up(journalName))
 	if err == nil {
@@ -181,7 +202,7 @@ func writeIn(dir int, name string, content []byte) error {
 func (j *journal) forget(f *Found, root *rootDir) error {
 	for name := range j.notes {
 		if !f.refuses(name) {
-			delete(j.notes, name)
+			j.remove(name)
 		}
 	}
 	if !j.there {
@@ -227,6 +248,9 @@ func (a *applier) noteEntries(e *entry, new string, over bool) {
 			text = "" // a hard link
 		}
 		n := noteOf(&e.o, text, e.act)
+		if e.n != nil && a.made.ours(new, e.n) { // it comes in the place of our own
+			n.over = a.made.notes[new].over
+		}
 		n.over = n.over || over
 		a.made.add(new, n)
 	}
@@ -249,7 +273,7 @@ func (a *applier) noteAliases(e *entry, new string) {
 func (s *scanner) dropped() {
 	for _, name := range s.made.names() {
 		for _, t := range s.found.tops {
-			if !within(name, t.new) || t.leftover || t.State != StateMerge && t.State != StateAlias || s.refusedNow(t) {
+			if !within(name, t.new) || t.leftover || t.State != StateMerge && t.State != StateAlias && t.State != StateAbsent || s.refusedNow(t) {
 				continue
 			}
 			if name == t.new || s.has(t, name[len(t.new)+1:]) {
@@ -318,8 +342,7 @@ func (a *applier) unmake(names []string) error {
 		if err != nil && !gone(err) && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("remove %s: %w", shown(name), err)
 		}
-		delete(a.made.notes, name)
-		a.made.fresh = true
+		a.made.remove(name)
 	}
 	return nil
 }
@@ -338,5 +361,6 @@ func (a *applier) withdraw() error {
 		return err
 	}
 	clear(a.made.notes)
+	clear(a.made.past)
 	return a.made.forget(a.found, a.root)
 }

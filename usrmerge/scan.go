@@ -19,6 +19,7 @@ type Found struct {
 	refused []Refusal
 	needs   needs
 	overlay bool   // inode numbers of a listing mean nothing
+	blocked bool   // nothing can be written at all
 	looked  int64  // when it began to look, in nanoseconds since 1970
 	later   *Found // folders below /usr: their merge begins after that of the others
 }

@@ -1,7 +1,6 @@
 package usrmerge
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -198,10 +197,10 @@ func (s *scanner) beside(t *top) error {
 // usable refuses everything if nothing can be written.
 func (s *scanner) usable() {
 	var st unix.Statfs_t
-	const overlay = 0x794c7630 // OVERLAYFS_SUPER_MAGIC, linux/magic.h
+	const overlay, fuse = 0x794c7630, 0x65735546 // OVERLAYFS_SUPER_MAGIC, FUSE_SUPER_MAGIC: linux/magic.h
 	why, hint, at := "", "", "/"
 	if unix.Fstatfs(s.root.fd, &st) == nil {
-		s.overlay = st.Type == overlay
+		s.overlay = st.Type == overlay || st.Type == fuse
 		if st.Flags&unix.ST_RDONLY != 0 {
 			why, hint = "is mounted read-only", "mount it writable: mount -o remount,rw /"
 		}
@@ -215,8 +214,8 @@ func (s *scanner) usable() {
 		why, hint, at = "is immutable", "chattr -i /usr", "/usr"
 	default:
 		fd, err := s.root.folder("usr")
-		if err == nil && unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0 {
-			why, hint, at = cmp.Or(why, "is mounted read-only"), cmp.Or(hint, "mount it writable: mount -o remount,rw /usr"), "/usr"
+		if err == nil && why == "" && unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0 {
+			why, hint, at = "is mounted read-only", "mount it writable: mount -o remount,rw /usr", "/usr"
 		}
 		if err == nil {
 			_ = unix.Close(fd)
@@ -233,6 +232,7 @@ func (s *scanner) usable() {
 	if why == "" {
 		return
 	}
+	s.found.blocked = true
 	for _, t := range s.found.tops {
 		if t.State == StateMerge || t.State == StateAlias || t.leftover {
 			_ = s.refuse(t, at, why, hint)

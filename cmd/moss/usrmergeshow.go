@@ -127,7 +127,7 @@ and would go to the orphans folder, and what must be put right first. With
 func showUsrMergePlan(s ui.Settings, p *system.UsrMergePlan) {
 	say := func(format string, args ...any) { fmt.Fprintln(s.Out, ui.Printable(fmt.Sprintf(format, args...))) }
 	for _, r := range p.Refusals {
-		say("refused: /%s: /%s %s", r.Dir, r.Path, r.Why)
+		say("refused: /%s: %s %s", r.Dir, r.Path, r.Why)
 		if r.Hint != "" {
 			say("  next: %s", r.Hint)
 		}

@@ -134,7 +134,7 @@ func TestUsrMergeNeverStopsTheBoot(t *testing.T) {
 		"a panic":                       {func(b *Boot) { b.mounted = nil }, "usr-merge: not finished: panic: runtime error: "},
 		"a file where a folder is": {func(b *Boot) {
 			testutil.Tree{"lib/x/": "", "usr/lib/x": "file"}.Create(t, b.Sysroot)
-		}, "usr-merge: not merged: /lib: "},
+		}, "usr-merge: not merged: /lib/x "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := merging(t, "", unmergedRoot())

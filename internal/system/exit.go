@@ -14,6 +14,7 @@ import (
 	"moss/store/state"
 	"moss/store/tree"
 	"moss/store/verify"
+	"moss/usrmerge"
 )
 
 // Exit codes of moss and moss-boot. A script may rely on them.
@@ -54,7 +55,7 @@ func ExitCode(err error) int {
 
 // locked: another process is at work on the same thing.
 func locked(err error) bool {
-	return is[*store.LockedError](err) || is[*adopt.LockedError](err) || is[*fetch.BusyError](err)
+	return is[*store.LockedError](err) || is[*adopt.LockedError](err) || is[*fetch.BusyError](err) || is[*usrmerge.UnderWayError](err)
 }
 
 func damaged(err error) bool { return is[*pack.DamageError](err) || is[*verify.DamageError](err) }
