@@ -21,7 +21,7 @@ import (
 )
 
 // menuCuts is how many cuts there are; after each of them the loader is asked.
-const menuCuts = 50
+const menuCuts = 30
 
 // cutMenus are the menus that replace menu 0: one to five new states, with and
 // without a default and a new kernel.

@@ -24,7 +24,7 @@ func unmergedRoot(t *testing.T, more testutil.Tree) string {
 	root := newRoot(t)
 	testutil.Tree{"bin/tool": "tool", usrmerge.VendorConfig: "rollout=256\n", usrmerge.Folder + "/ready": ""}.Create(t, root)
 	more.Create(t, root)
-	for _, name := range []string{"lib", "sbin"} {
+	for _, name := range []string{"lib"} {
 		if _, err := os.Lstat(filepath.Join(root, name)); err != nil {
 			testutil.Tree{name: "-> usr/" + name}.Create(t, root)
 		}
