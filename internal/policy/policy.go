@@ -92,7 +92,7 @@ func Forbidden() map[string]string {
 		"github.com/google/":            "tokens are moss-unlock's",
 		"net/http":                      "nothing is fetched in early boot",
 		"github.com/klauspost/compress": "images are unpacked by the kernel, modules are stored decompressed",
-		"go.yaml.in/":                   "PID 1 has no configuration file but the kernel command line",
+		"go.yaml.in/":                   "PID 1 reads the kernel command line and two files of key=value",
 		"github.com/spf13/":             "PID 1 takes no flags",
 		"github.com/zeebo/":             "nothing is hashed in early boot",
 		"moss/store/state":              "the database",
