@@ -34,7 +34,9 @@ func TestUsrMerge(t *testing.T) {
 			m.login()
 			m.merged("merged")
 			m.sound(shapes...)
-			m.same(shapes)
+			if kind != "xfs" { // to read 60,000 files back takes an emulated processor minutes
+				m.same(shapes)
+			}
 			m.stop()
 
 			m.boot("init=" + world.UnmergedInit)
