@@ -156,7 +156,7 @@ func (c *mergeCuts) finish() string {
 	c.thaw()
 	c.up()
 	c.linked()
-	c.same([]string{world.Odd})
+	c.same([]string{world.Odd}, c.inside())
 	return c.must("flakey tree /usr /var/lib/moss/usr-merge/orphans")
 }
 

@@ -17,7 +17,7 @@ func TestUsrMergeByUnit(t *testing.T) {
 	m.login()
 	m.linked()
 	m.sound()
-	m.same(nil)
+	m.same(nil, m.inside())
 	m.is("the unit", "systemctl is-active moss-usr-merge.service", "active")
 	m.is("early boot had no part in it", "ls /run/moss/boot.json 2>/dev/null", "")
 	if out := m.must("moss usr-merge run --boot"); strings.TrimSpace(out) != "" {

@@ -120,11 +120,10 @@ func TestIndexesAreMadeByTheRootsOwnDepmod(t *testing.T) {
 		"fails": {"echo no such format >&2; exit 3", "no such format"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := unmergedRoot(t, nil)
+			root := unmergedRoot(t, testutil.Tree{"sbin/": "", "lib/modules/6.1/modules.dep": "old", "usr/lib/modules/6.1/modules.dep": "new"})
 			programs := testutil.Programs(t, "sh").Files
 			programs["sbin/depmod"] = "0755:#!/bin/sh\n" + c.script + "\n"
 			programs.Create(t, filepath.Join(root, "usr"))
-			testutil.Tree{"lib/modules/6.1/modules.dep": "old", "usr/lib/modules/6.1/modules.dep": "new"}.Create(t, root)
 			if _, err := os.Stat(filepath.Join(root, "usr/lib64")); err == nil {
 				testutil.Tree{"lib64": "-> usr/lib64"}.Create(t, root)
 			}
