@@ -56,7 +56,7 @@ func (r refusal) wantSaid(t *testing.T, got []usrmerge.Refusal) {
 		return
 	}
 	one := got[0]
-	if one.Dir != r.dir || strings.TrimPrefix(one.Path, "/") != r.path || !strings.Contains(one.Why, r.words) || one.Hint == "" {
+	if one.Dir != r.dir || one.Path != r.path || !strings.Contains(one.Why, r.words) || one.Hint == "" {
 		t.Errorf("got %+v, want folder %s, path %s, the words %q and a hint", one, r.dir, r.path, r.words)
 	}
 }

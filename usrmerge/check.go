@@ -149,7 +149,7 @@ func (a *applier) checkRefused() error {
 	for _, r := range a.found.refused {
 		for _, t := range a.swapped {
 			if t.Name == r.Dir {
-				return fmt.Errorf("%s %s", r.Path, r.Why)
+				return errors.New(r.said())
 			}
 		}
 	}

@@ -77,7 +77,7 @@ func (a *applier) cannot(t *top) error {
 	if err := a.back(); err != nil {
 		return err
 	}
-	a.stuck = append(a.stuck, Refusal{Dir: t.Name, Path: shown(t.path), Why: "cannot be renamed: it lies on a lower layer of an overlay",
+	a.stuck = append(a.stuck, Refusal{Dir: t.Name, Path: t.path, Why: "cannot be renamed: it lies on a lower layer of an overlay",
 		Hint: "mount the overlay with redirect_dir=on, or merge the lower layer itself"})
 	return errAgain
 }

@@ -176,7 +176,7 @@ func (r *Report) failed(err error) {
 // refused names the first thing that stands in the way, and how many more do.
 func (r *Report) refused(p *Plan) {
 	first := p.Refusals[0]
-	reason := first.Path + " " + first.Why
+	reason := first.said()
 	if more := len(p.Refusals) - 1; more > 0 {
 		reason += fmt.Sprintf(" (and %d more)", more)
 	}

@@ -51,10 +51,13 @@ type Difference struct {
 // Refusal is why one top folder is not merged. The others are.
 type Refusal struct {
 	Dir  string `json:"dir"`  // bin, lib …; "" when it is about the whole root
-	Path string `json:"path"` // the path that stands in the way
+	Path string `json:"path"` // what stands in the way, below the root; "" for the root itself
 	Why  string `json:"why"`
 	Hint string `json:"hint"` // what to do
 }
+
+// said is the reason with the path as people know it.
+func (r *Refusal) said() string { return shown(r.Path) + " " + r.Why }
 
 // DirPlan is what becomes of one top folder.
 type DirPlan struct {

@@ -202,7 +202,7 @@ func (s *scanner) scan() (*Found, error) {
 
 // refuse notes why a top folder stays as it is.
 func (s *scanner) refuse(t *top, name, why, hint string) error {
-	r := Refusal{Dir: t.Name, Path: shown(name), Why: why, Hint: hint}
+	r := Refusal{Dir: t.Name, Path: strings.TrimPrefix(name, "/"), Why: why, Hint: hint}
 	if _, known := s.refused[t.Name]; !known {
 		s.newly = append(s.newly, r)
 	}
@@ -212,7 +212,7 @@ func (s *scanner) refuse(t *top, name, why, hint string) error {
 // refusalError ends the walk through a top folder.
 type refusalError struct{ Refusal }
 
-func (e *refusalError) Error() string { return e.Path + " " + e.Why }
+func (e *refusalError) Error() string { return e.said() }
 
 func refusedBy(err error) bool {
 	_, ok := errors.AsType[*refusalError](err)

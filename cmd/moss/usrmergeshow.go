@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,14 +57,28 @@ func showUsrMerge(s ui.Settings, m system.UsrMerge) error {
 	for _, marker := range m.Markers.Ready {
 		rows = append(rows, []string{"ready", marker + there(!m.Ready && slices.Contains(m.Missing, marker))})
 	}
-	rows = append(rows, []string{"complete", m.Markers.Complete + there(!m.Complete)})
+	if m.Markers.Complete != "" {
+		rows = append(rows, []string{"complete", m.Markers.Complete + there(!m.Complete)})
+	}
 	if r := m.Report; r != nil {
 		rows = append(rows, []string{"last report", r.Time + " " + r.Outcome + ": " + r.Reason})
 	}
 	for _, dir := range m.Dirs {
-		rows = append(rows, []string{"/" + dir.Name, strings.TrimSpace(dir.State + " " + dir.Target)})
+		rows = append(rows, []string{"/" + dir.Name, stateOf(dir)})
 	}
 	return ui.Table(s.Out, []string{"merged", merged}, rows)
+}
+
+// stateOf is a folder's state, and where it leads or will lead.
+func stateOf(d system.UsrMergeFolder) string {
+	state := d.State
+	if state == "merge" {
+		state = "to be merged"
+	}
+	if d.Target != "" {
+		state += " -> " + d.Target
+	}
+	return state
 }
 
 func there(missing bool) string {
@@ -127,7 +140,7 @@ and would go to the orphans folder, and what must be put right first. With
 func showUsrMergePlan(s ui.Settings, p *system.UsrMergePlan) {
 	say := func(format string, args ...any) { fmt.Fprintln(s.Out, ui.Printable(fmt.Sprintf(format, args...))) }
 	for _, r := range p.Refusals {
-		say("refused: /%s: %s %s", r.Dir, r.Path, r.Why)
+		say("refused: /%s: /%s %s", r.Dir, r.Path, r.Why)
 		if r.Hint != "" {
 			say("  next: %s", r.Hint)
 		}
@@ -137,7 +150,7 @@ func showUsrMergePlan(s ui.Settings, p *system.UsrMergePlan) {
 		return
 	}
 	for _, d := range p.Dirs {
-		say("/%s: %s", d.Name, strings.TrimSpace(d.State+" "+d.Target))
+		say("/%s: %s", d.Name, stateOf(d))
 	}
 	for _, o := range p.Orphans {
 		say("orphan: /%s -> /%s (%s)", o.Path, o.To, o.Why)

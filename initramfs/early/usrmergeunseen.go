@@ -13,10 +13,7 @@ import (
 // on a file system that the running system mounts. "" when all is on the root.
 func (m *migration) unseen() string {
 	places := append([]string{"/usr", m.config.Complete, m.config.Orphans, "/" + usrmerge.ReportFile}, m.config.Ready...)
-	// Not read where it is a link that leads out of the root: that one is of this
-	// early system and says nothing.
-	text, _ := os.ReadFile(filepath.Join(m.Sysroot, "etc/fstab"))
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(m.fstab()) {
 		point := mountPoint(line)
 		if place := holds(point, places); point != "" && place != "" {
 			return "/etc/fstab mounts " + point + ", where " + place + " is"

@@ -25,16 +25,22 @@ func (b *Boot) refuseSeparateUsr() error {
 	if err := refuseMountedUsr(b.Sysroot); err != nil {
 		return err
 	}
-	// Not read where it is a link that leads out of the root: that one is of this
-	// early system and says nothing.
-	text, err := os.ReadFile(filepath.Join(b.Sysroot, "etc/fstab"))
-	if err != nil {
-		return nil
-	}
-	if source := usrOfTable(string(text)); source != "" {
+	if source := usrOfTable(b.fstab()); source != "" {
 		return fmt.Errorf("/etc/fstab mounts %s on /usr; %s, and take the line away", source, separateUsr)
 	}
 	return nil
+}
+
+// fstab is the text of the root's fstab(5), "" if it has none. A pipe in its place
+// would hold up the boot; a link that leads out of the root leads to one of this
+// early system, which has none.
+func (b *Boot) fstab() string {
+	name := filepath.Join(b.Sysroot, "etc/fstab")
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	text, _ := os.ReadFile(name)
+	return string(text)
 }
 
 // refuseMountedUsr finds a /usr that is mounted already, as another initramfs

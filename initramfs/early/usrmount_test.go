@@ -78,3 +78,16 @@ func TestMountedUsrIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A table that is a pipe is none: a boot that reads it would wait for ever.
+func TestTableThatIsAPipe(t *testing.T) {
+	b := machine(t, "")
+	b.Sysroot = b.path("sysroot")
+	testutil.Tree{"etc/": ""}.Create(t, b.Sysroot)
+	if err := unix.Mkfifo(filepath.Join(b.Sysroot, "etc/fstab"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.fstab(); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

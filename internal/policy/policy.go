@@ -27,7 +27,7 @@ func Arrows() map[string][]string {
 		"internal/sysfs":         {},
 		"internal/testutil":      {"internal/testutil/need", "store/stone"},
 		"internal/testutil/need": {},
-		"internal/ui":            {"github.com/spf13/cobra"},
+		"internal/ui":            {"github.com/spf13/cobra", "github.com/spf13/pflag"},
 		"internal/ui/progress":   {"github.com/vbauerster/mpb", "golang.org/x/term"},
 		"internal/system": {"bootloader", "bootloader/bls", "bootloader/efivar", "bootloader/esp", "bootloader/extlinux", "bootloader/sdboot", "bootloader/sign",
 			"initramfs/image", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/mount",

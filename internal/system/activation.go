@@ -39,7 +39,7 @@ func Activate(ctx context.Context, opt Options, id state.ID) (Activation, error)
 		return Activation{}, err
 	}
 	opt.Log = warnOnce(opt.Log)
-	release := inhibit(ctx, opt)
+	release := inhibit(ctx, opt, newState)
 	held, shut := holdBoot(opt, false)
 	held.take = true
 	done, err := activateState(ctx, s, held, id)

@@ -80,7 +80,7 @@ func TestTheInhibitorIsTakenAndLetGo(t *testing.T) {
 	if _, err := server.RequestName("org.freedesktop.login1", dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
-	release := inhibit(t.Context(), Options{Root: "/", Command: "moss install", Log: func(line string) { t.Error(line) }})
+	release := inhibit(t.Context(), Options{Root: "/", Command: "moss install", Log: func(line string) { t.Error(line) }}, newState)
 	got := <-l.asked
 	if got[0] != "shutdown:sleep" || got[1] != "moss install" || got[3] != "block" {
 		t.Errorf("asked for %q", got)
@@ -92,17 +92,17 @@ func TestTheInhibitorIsTakenAndLetGo(t *testing.T) {
 func TestNoLogindIsNoObstacle(t *testing.T) {
 	startBus(t)
 	said := ""
-	inhibit(t.Context(), Options{Root: "/", Log: func(line string) { said = line }})()
+	inhibit(t.Context(), Options{Root: "/", Log: func(line string) { said = line }}, newState)()
 	if !strings.Contains(said, "no shutdown inhibitor") {
 		t.Errorf("said %q", said)
 	}
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "absent"))
-	if lock, err := takeInhibitor(context.Background(), "x"); err == nil {
+	if lock, err := takeInhibitor(context.Background(), "x", newState); err == nil {
 		t.Errorf("got %v from no bus at all", lock)
 	}
 }
 
 // TestAnImageIsNobodysBusiness: a root that is not the running system's asks nobody.
 func TestAnImageIsNobodysBusiness(t *testing.T) {
-	inhibit(t.Context(), Options{Root: t.TempDir(), Log: func(line string) { t.Error(line) }})()
+	inhibit(t.Context(), Options{Root: t.TempDir(), Log: func(line string) { t.Error(line) }}, newState)()
 }

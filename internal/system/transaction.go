@@ -188,7 +188,7 @@ func Transact(ctx context.Context, opt Options, change Change) (Result, error) {
 	opt.Log = warnOnce(opt.Log)
 	t := &transaction{opt: opt, change: change, store: s}
 	t.result.Notes, t.result.Reboot = []string{}, []string{}
-	release := inhibit(ctx, opt)
+	release := inhibit(ctx, opt, newState)
 	err = t.run(ctx)
 	release()
 	for _, one := range t.fresh {

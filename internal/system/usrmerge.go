@@ -30,7 +30,8 @@ type UsrMerge struct {
 	Report *usrmerge.Report `json:"report"`
 }
 
-// UsrMergeMarkers are where they are, or would be.
+// UsrMergeMarkers are where they are, or would be; none are known when the
+// configuration has a mistake.
 type UsrMergeMarkers struct {
 	Ready    []string `json:"ready"`
 	Complete string   `json:"complete"`
@@ -38,7 +39,7 @@ type UsrMergeMarkers struct {
 
 // ReadUsrMerge tells how far the merge of a root is. It writes nothing.
 func ReadUsrMerge(opt Options) (UsrMerge, error) {
-	m := UsrMerge{}
+	m := UsrMerge{Markers: UsrMergeMarkers{Ready: []string{}}}
 	opt, err := opt.absolute()
 	if err != nil {
 		return m, err
@@ -51,8 +52,10 @@ func ReadUsrMerge(opt Options) (UsrMerge, error) {
 	} else {
 		m.Machine = err.Error()
 	}
-	c, _ := usrmerge.ReadConfig(opt.Root) // its mistake is the decision's reason
-	m.Markers = UsrMergeMarkers{c.Ready, c.Complete}
+	c, mistake := usrmerge.ReadConfig(opt.Root) // which is the decision's reason
+	if mistake == nil {
+		m.Markers = UsrMergeMarkers{c.Ready, c.Complete}
+	}
 	if m.Dirs, err = usrmerge.Folders(opt.Root, c.Dirs); err != nil {
 		return m, err
 	}
@@ -130,6 +133,9 @@ func refuseConfig(err error) error {
 // SetUsrMergeReady makes the usual ready marker of a root, or takes it away.
 func SetUsrMergeReady(opt Options, ready bool) (marker string, changed bool, err error) {
 	marker = "/" + usrmerge.Folder + "/ready"
+	if err := opt.mayWrite("change the ready marker"); err != nil {
+		return marker, false, err
+	}
 	c, err := readUsrMergeConfig(opt.Root)
 	if err != nil {
 		return marker, false, err
@@ -150,6 +156,9 @@ func SetUsrMergeReady(opt Options, ready bool) (marker string, changed bool, err
 // OptIntoUsrMerge makes a machine merge whatever the rollout is, or takes that
 // back: then the rollout counts again.
 func OptIntoUsrMerge(opt Options, in bool) (changed bool, err error) {
+	if err := opt.mayWrite("change the opt-in"); err != nil {
+		return false, err
+	}
 	changed, err = usrmerge.SetOptIn(opt.Root, in)
 	return changed, refuseConfig(err)
 }
@@ -162,6 +171,7 @@ func SimulateUsrMerge(machines int) (usrmerge.Simulation, error) {
 // What the merge tells, by the names that the programs use.
 type (
 	UsrMergePlan       = usrmerge.Plan
+	UsrMergeFolder     = usrmerge.DirPlan
 	UsrMergeOutcome    = usrmerge.Outcome
 	UsrMergeSimulation = usrmerge.Simulation
 )

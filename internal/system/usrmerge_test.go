@@ -80,7 +80,7 @@ func TestUsrMergeThatIsStopped(t *testing.T) {
 // TestUsrMergeIsForRoot: whoever may not own files would change owners.
 func TestUsrMergeIsForRoot(t *testing.T) {
 	if os.Getenv("MOSS_TEST_MERGE") != "" {
-		_, err := system.RunUsrMerge(t.Context(), system.Options{Root: "/nonexistent", Command: "moss usr-merge run", Log: func(string) {}})
+		_, err := system.RunUsrMerge(t.Context(), system.Options{Root: "/", Command: "moss usr-merge run", Log: func(string) {}})
 		if system.ExitCode(err) != 3 || !strings.Contains(err.Error(), "only root can") || !strings.Contains(ui.Hint(err), "sudo moss usr-merge run") {
 			t.Fatalf("got %v", err)
 		}

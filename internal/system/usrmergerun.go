@@ -15,10 +15,10 @@ import (
 // rollout, markers and machine id say. No transaction runs at the same time. A
 // gate that is closed is no error; what must be mended first is a refusal.
 func RunUsrMerge(ctx context.Context, opt Options) (usrmerge.Outcome, error) {
-	if os.Geteuid() != 0 {
-		return usrmerge.Outcome{}, &store.RefusedError{What: "not merged: only root can", Advice: "run it as root: sudo " + opt.Command}
-	}
 	opt, err := opt.absolute()
+	if err == nil {
+		err = opt.mayWrite("merge")
+	}
 	if err != nil {
 		return usrmerge.Outcome{}, err
 	}
@@ -29,10 +29,22 @@ func RunUsrMerge(ctx context.Context, opt Options) (usrmerge.Outcome, error) {
 	if err != nil {
 		return usrmerge.Outcome{}, err
 	}
-	release := inhibit(ctx, opt)
+	release := inhibit(ctx, opt, "the top folders move into /usr")
 	out, err := migrateUsr(ctx, opt)
 	release()
 	return out, errors.Join(err, unlock())
+}
+
+// mayWrite refuses what would end with a file that cannot be written, or in a root
+// that is only misspelt and would be made.
+func (o Options) mayWrite(do string) error {
+	if os.Geteuid() != 0 {
+		return &store.RefusedError{What: "cannot " + do + ": only root can", Advice: "run it as root: sudo " + o.Command}
+	}
+	if info, err := os.Stat(o.Root); err != nil || !info.IsDir() {
+		return &store.RefusedError{What: "cannot " + do + ": " + o.Root + " is no directory", Advice: "name a root with -D, or leave it away"}
+	}
+	return nil
 }
 
 // lockForUsrMerge keeps transactions out. A root without a store has none.

@@ -2,11 +2,13 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // ExitCodes explains the exit codes of moss and moss-boot. A script may rely on
@@ -31,11 +33,21 @@ func Root(cmd *cobra.Command) *cobra.Command {
 	words(cmd, "color", "`WHEN` to paint: auto, always or never", "auto", "always", "never")
 	words(cmd, "progress", "`HOW` to show progress on standard error: auto (bars on a terminal), json (events) or none", "auto", "json", "none")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && isNumber(wrong) {
+			err = fmt.Errorf("--%s %s: want a whole number", wrong.GetFlag().Name, wrong.GetValue())
+		}
 		return &UsageError{err, "see: " + cmd.CommandPath() + " --help"}
 	})
 	cmd.SetHelpFunc(help)
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	return cmd
+}
+
+// isNumber tells whether a flag's value was no number, which is said in words and not
+// in those of the library.
+func isNumber(wrong *pflag.InvalidValueError) bool {
+	kind := wrong.GetFlag().Value.Type()
+	return strings.HasPrefix(kind, "int") || strings.HasPrefix(kind, "uint")
 }
 
 // words adds a flag for every verb that takes one of a few words, the first by
