@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/heapsort"
 )
 
 // named is one line of a folder.
@@ -65,34 +67,8 @@ func (l *lister) list(fd int) ([]named, error) {
 	return all, nil
 }
 
-// sortNames is a heap sort. Each instance of slices.SortFunc would add 20 kB to the
-// program in the early-boot image.
 func sortNames(all []named) {
-	for i := len(all)/2 - 1; i >= 0; i-- {
-		sink(all, i)
-	}
-	for n := len(all) - 1; n > 0; n-- {
-		all[0], all[n] = all[n], all[0]
-		sink(all[:n], 0)
-	}
-}
-
-// sink moves an entry down until no name below it is greater.
-func sink(heap []named, i int) {
-	for {
-		kid := 2*i + 1
-		if kid >= len(heap) {
-			return
-		}
-		if kid+1 < len(heap) && heap[kid].name < heap[kid+1].name {
-			kid++
-		}
-		if heap[i].name >= heap[kid].name {
-			return
-		}
-		heap[i], heap[kid] = heap[kid], heap[i]
-		i = kid
-	}
+	heapsort.Sort(len(all), func(i, j int) bool { return all[i].name < all[j].name }, func(i, j int) { all[i], all[j] = all[j], all[i] })
 }
 
 // find looks for a name in a sorted list.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/heapsort"
 )
 
 // xattr is one extended attribute (xattr(7)); ACLs, capabilities and labels are
@@ -34,8 +36,9 @@ func xattrs(dir int, name string) ([]xattr, error) {
 		return nil, err
 	}
 	var all []xattr
-	for _, n := range sorted(strings.Split(strings.TrimSuffix(string(names), "\x00"), "\x00")) {
-		name := n.name
+	list := strings.Split(strings.TrimSuffix(string(names), "\x00"), "\x00")
+	heapsort.Strings(list)
+	for _, name := range list {
 		if !copied(name) {
 			continue
 		}
@@ -57,16 +60,6 @@ func xattrs(dir int, name string) ([]xattr, error) {
 // btrfs' properties are inherited from the folder.
 func copied(name string) bool {
 	return !strings.HasPrefix(name, "btrfs.") && name != "security.evm" && name != "trusted.SGI_ACL_FILE" && name != "trusted.SGI_ACL_DEFAULT"
-}
-
-// sorted is a list of these names.
-func sorted(names []string) []named {
-	all := make([]named, len(names))
-	for i, name := range names {
-		all[i].name = name
-	}
-	sortNames(all)
-	return all
 }
 
 // sized asks with room for most, then for the size, and again when the value

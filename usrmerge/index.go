@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"moss/internal/heapsort"
 )
 
 // takeIndexes lets the module indexes of the old place take the place of those in
@@ -37,12 +39,13 @@ func (a *applier) kernels() (all []string) {
 			}
 		}
 	}
-	for _, name := range a.made.names() {
+	for name := range a.made.notes {
 		name = strings.TrimPrefix(name, "usr/")
 		if version, _ := kernelOf(name); isIndex(name) && !slices.Contains(all, version) {
 			all = append(all, version)
 		}
 	}
+	heapsort.Strings(all)
 	return all
 }
 

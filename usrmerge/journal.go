@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/heapsort"
 )
 
 // journal is what the merge has put, or is about to put, into /usr. A run that
@@ -71,18 +73,6 @@ func (n note) tells(f *facts) bool {
 		return f.kind == symlink && f.text == n.text && (n.mtime == 0 || f.mtime/1e9 == n.mtime/1e9)
 	}
 	return f.ino == n.ino && f.size == n.size && f.mtime == n.mtime
-}
-
-// names are the paths in the journal, each folder before what is in it.
-func (j *journal) names() []string {
-	all := make([]string, 0, len(j.notes))
-	for name := range j.notes {
-		all = append(all, name)
-	}
-	for i, n := range sorted(all) {
-		all[i] = n.name
-	}
-	return all
 }
 
 func (j *journal) add(name string, n note) {
@@ -271,7 +261,7 @@ func (a *applier) noteAliases(e *entry, new string) {
 // dropped finds what an earlier run made of entries that the old place has not any
 // more.
 func (s *scanner) dropped() {
-	for _, name := range s.made.names() {
+	for name := range s.made.notes {
 		for _, t := range s.found.tops {
 			if !within(name, t.new) || t.leftover || t.State != StateMerge && t.State != StateAlias && t.State != StateAbsent || s.refusedNow(t) {
 				continue
@@ -284,6 +274,7 @@ func (s *scanner) dropped() {
 			}
 		}
 	}
+	heapsort.Strings(s.found.drops) // each folder before what is in it
 }
 
 // has tells whether the old place of a top folder has a path; that of an alias is
@@ -351,12 +342,13 @@ func (a *applier) unmake(names []string) error {
 // be refused: it stays as it was, so nobody would keep the links up to date.
 func (a *applier) withdraw() error {
 	var names []string
-	for _, name := range a.made.names() {
+	for name := range a.made.notes {
 		f, err := a.root.lstat(name)
 		if err == nil && a.found.refuses(name) && !a.made.notes[name].over && a.made.ours(name, &f) {
 			names = append(names, name)
 		}
 	}
+	heapsort.Strings(names)
 	if err := a.unmake(names); err != nil {
 		return err
 	}

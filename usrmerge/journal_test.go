@@ -52,7 +52,11 @@ func TestDamagedJournal(t *testing.T) {
 
 func TestSortNames(t *testing.T) {
 	all := []string{"b", "", "a", "ab", "\xff", "a", "B", "z", "aa"}
-	got := sorted(all)
+	var got []named
+	for _, name := range all {
+		got = append(got, named{name: name})
+	}
+	sortNames(got)
 	for i := 1; i < len(got); i++ {
 		if got[i-1].name > got[i].name {
 			t.Fatalf("got %v", got)

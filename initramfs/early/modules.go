@@ -5,10 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"moss/initramfs/kmod"
+	"moss/internal/heapsort"
 )
 
 // coldplug loads the modules that the devices present ask for. Loading all that
@@ -67,7 +67,7 @@ func namesIn(dir string) ([]string, error) {
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
-	slices.Sort(names)
+	heapsort.Strings(names)
 	return names, err
 }
 
@@ -90,13 +90,7 @@ func (b *Boot) loadPresent() {
 // entries names what is in a folder, sorted, so that disks get their names in the
 // same order at each boot; nothing if it cannot be read.
 func entries(dir string) []string {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	names, _ := f.Readdirnames(-1)
-	slices.Sort(names)
+	names, _ := namesIn(dir)
 	return names
 }
 

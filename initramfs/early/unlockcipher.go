@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"moss/internal/heapsort"
 )
 
 // Offsets of LUKS On-Disk Format 1.2.3 and LUKS2 On-Disk Format 1.1.
@@ -85,7 +87,7 @@ func algorithms(ciphers []string) []string {
 			}
 		}
 	}
-	slices.Sort(words)
+	heapsort.Strings(words)
 	words = slices.Compact(words)
 	return words[:min(len(words), mostWords)]
 }

@@ -20,6 +20,7 @@ func Arrows() map[string][]string {
 		"internal/fault":         {},
 		"internal/gpt":           {},
 		"internal/gpt/gpttest":   {"internal/gpt"},
+		"internal/heapsort":      {},
 		"internal/jsonout":       {},
 		"internal/mount":         {},
 		"internal/parallel":      {},
@@ -36,7 +37,7 @@ func Arrows() map[string][]string {
 
 		"store": {"internal/atomicfile", "internal/fault", "internal/parallel", "store/activate", "store/asset", "store/blit",
 			"store/state", "store/stone", "store/tree", "store/trigger", "store/verify"},
-		"store/activate":        {"internal/atomicfile", "internal/fault", "internal/mount"},
+		"store/activate":        {"internal/atomicfile", "internal/fault", "internal/heapsort", "internal/mount"},
 		"store/adopt":           {"internal/atomicfile", "internal/fault", "internal/parallel", "store/activate", "store/asset", "store/state", "store/stone", "store/tree", "store/xattr", "modernc.org/sqlite"},
 		"store/asset":           {"internal/fault", "store/stone", "github.com/zeebo/xxh3"},
 		"store/blit":            {"internal/fault", "internal/parallel", "store/asset", "store/stone", "store/tree"},
@@ -64,13 +65,13 @@ func Arrows() map[string][]string {
 		"bootloader/sign/signtest":     {"bootloader/efivar", "bootloader/sign"},
 		"bootloader/esp":               {"internal/gpt", "internal/mount", "internal/sysfs"},
 
-		"initramfs/early":         {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/gpt", "internal/jsonout", "internal/mount", "internal/sysfs", "store/activate", "usrmerge"},
+		"initramfs/early":         {"initramfs/kmod", "internal/atomicfile", "internal/cmdline", "internal/fault", "internal/gpt", "internal/heapsort", "internal/jsonout", "internal/mount", "internal/sysfs", "store/activate", "usrmerge"},
 		"initramfs/image":         {"initramfs/kmod", "internal/atomicfile", "store/activate", "github.com/klauspost/compress", "github.com/u-root/u-root", "github.com/ulikunitz/xz"},
 		"initramfs/kmod":          {},
 		"initramfs/luks":          {"github.com/anatol/luks.go"},
 		"initramfs/luks/tpmtoken": {"github.com/google/go-tpm"},
 
-		"usrmerge": {"internal/atomicfile", "internal/fault", "internal/jsonout", "internal/mount", "store/activate"},
+		"usrmerge": {"internal/atomicfile", "internal/fault", "internal/heapsort", "internal/jsonout", "internal/mount", "store/activate"},
 
 		"qemu-tests/debian":    {"internal/atomicfile"},
 		"qemu-tests/demo":      {"qemu-tests/debian", "qemu-tests/disk", "qemu-tests/vm", "qemu-tests/world"},

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/heapsort"
 )
 
 // Bounds of reading ld.so.conf; a real system has a handful of files.
@@ -106,6 +108,6 @@ func (v *view) list(dir string) []string {
 	}
 	defer f.Close()
 	names, _ := f.Readdirnames(16 * maxConfFiles)
-	slices.Sort(names)
+	heapsort.Strings(names)
 	return names
 }
