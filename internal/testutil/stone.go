@@ -38,7 +38,7 @@ func (s Stone) Write(t testing.TB, dir string) string {
 		layouts = append(layouts, layout(name, s.Files[name], sources))
 	}
 	path := filepath.Join(dir, meta.FileName())
-	if err := stone.Write(path, meta, layouts, slices.Collect(maps.Values(sources)), stone.WriteOptions{}); err != nil {
+	if err := stone.Write(path, meta, layouts, slices.Collect(maps.Values(sources)), stone.WriteOptions{Level: 1}); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -25,7 +25,7 @@ func bake(t testing.TB, path, name string, release uint64) {
 	body := []byte(name + " content")
 	layouts := []stone.Layout{{Path: "bin/" + name, Mode: 0o100755, Hash: stone.HashOf(body)}}
 	m := stone.Meta{Name: name, Version: "1", Release: release, BuildRelease: 1, Arch: "x86_64"}
-	if err := stone.Write(path, m, layouts, []stone.Source{testutil.Source(body)}, stone.WriteOptions{}); err != nil {
+	if err := stone.Write(path, m, layouts, []stone.Source{testutil.Source(body)}, stone.WriteOptions{Level: 1}); err != nil {
 		t.Fatal(err)
 	}
 }
