@@ -40,7 +40,7 @@ func TestUsrMerge(t *testing.T) {
 			}
 			m.stop()
 			if kind != "f2fs" {
-				m.same(shapes, m.outside())
+				m.same(shapes, m.outside("paths", before, "/"))
 			}
 
 			m.boot("init=" + world.UnmergedInit)
@@ -201,12 +201,18 @@ func (u *unmerged) inside() string {
 	return text
 }
 
-// outside does it on the stopped machine's disk, in a mount namespace: 60,000 files
-// take an emulated processor minutes to read.
-func (u *unmerged) outside() string {
+// outside runs flakey on the stopped machine's disk, in a mount namespace: 60,000
+// files take an emulated processor minutes to read.
+func (u *unmerged) outside(words ...string) string {
 	u.t.Helper()
-	const script = `mount -o loop,noatime "$1" "$2"; chroot "$2" "$3/flakey" paths "$4" /; umount "$2"`
-	return testutil.Run(u.t, "unshare", "--mount", "sh", "-ec", script, "sh", u.disk, u.test.TempDir(), world.LabDir, before)
+	raw := u.disk
+	if filepath.Ext(raw) == ".qcow2" {
+		raw = filepath.Join(u.test.TempDir(), "stopped.raw")
+		testutil.Run(u.t, "qemu-img", "convert", "-O", "raw", u.disk, raw)
+	}
+	const script = `disk=$1 at=$2; shift 2; mount -o loop,noatime "$disk" "$at"; chroot "$at" "$@"; umount "$at"`
+	args := append([]string{"--mount", "sh", "-ec", script, "sh", raw, u.test.TempDir(), world.LabDir + "/flakey"}, words...)
+	return testutil.Run(u.t, "unshare", args...)
 }
 
 // same compares every path with the list.

@@ -31,9 +31,7 @@ func TestUsrMergePowerCuts(t *testing.T) {
 	} {
 		undisturbed := sync.OnceValues(func() (tree string, took time.Duration) {
 			c := newMergeCuts(t, w, kind.name)
-			tree, took = c.finish(), c.took()
-			c.kill()
-			return tree, took
+			return c.finish(), c.took()
 		})
 		for point := range strings.FieldsSeq(kind.points) {
 			t.Run(kind.name+"-"+point, func(t *testing.T) {
@@ -156,8 +154,9 @@ func (c *mergeCuts) finish() string {
 	c.thaw()
 	c.up()
 	c.linked()
-	c.same([]string{world.Odd}, c.inside())
-	return c.must("flakey tree /usr /var/lib/moss/usr-merge/orphans")
+	c.stop()
+	c.same([]string{world.Odd}, c.outside("paths", before, "/"))
+	return c.outside("tree", "/usr", "/var/lib/moss/usr-merge/orphans")
 }
 
 // took is how long the merge has taken, in the guest's clock.

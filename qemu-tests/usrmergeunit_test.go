@@ -17,11 +17,12 @@ func TestUsrMergeByUnit(t *testing.T) {
 	m.login()
 	m.linked()
 	m.sound()
-	m.same(nil, m.inside())
 	m.is("the unit", "systemctl is-active moss-usr-merge.service", "active")
 	m.is("early boot had no part in it", "ls /run/moss/boot.json 2>/dev/null", "")
 	if out := m.must("moss usr-merge run --boot"); strings.TrimSpace(out) != "" {
 		t.Errorf("the next run says: %s", out)
 	}
 	m.contains("its status", "moss usr-merge status", "merged")
+	m.stop()
+	m.same(nil, m.outside("paths", before, "/"))
 }
