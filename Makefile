@@ -83,7 +83,7 @@ fuzz: ## every property with ROUNDS new seeds, every fuzz target for 30 s
 
 bench: tools build ## figures: codec, manifests, and early boot in the guest's clock
 	$(GO) test -run '^$$' -bench . $(filter-out moss/usrmerge,$(UNIT))
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./usrmerge
+	$(IN_MEMORY) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./usrmerge
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./qemu-tests
 
 dist: build ## man pages, completions, units, parts for dracut and initramfs-tools, under build/dist

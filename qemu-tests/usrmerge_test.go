@@ -163,6 +163,7 @@ func (u *unmerged) merged(outcome string) {
 		u.t.Errorf("boot.json: got the outcome %q, want %q", got, outcome)
 	}
 	u.linked()
+	u.reported("merged")
 }
 
 func (u *unmerged) linked() {
@@ -170,7 +171,11 @@ func (u *unmerged) linked() {
 	u.is("the root's links", "readlink /bin /sbin /lib /lib64", "usr/bin usr/sbin usr/lib usr/lib64")
 	u.is("nothing is left of the merge", "ls -d /.moss-usr-merge* /usr/.moss-usr-merge* 2>/dev/null", "")
 	u.must("test -s /var/lib/moss/usr-merge/complete")
-	u.contains("the report", "cat /var/lib/moss/usr-merge/report.json", `"outcome":"merged"`)
+}
+
+func (u *unmerged) reported(outcome string) {
+	u.t.Helper()
+	u.contains("the report", "cat /var/lib/moss/usr-merge/report.json", `"outcome":"`+outcome+`"`)
 }
 
 // sound checks that the system works: its units, its libraries, its package

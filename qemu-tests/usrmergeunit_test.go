@@ -16,6 +16,7 @@ func TestUsrMergeByUnit(t *testing.T) {
 	m.expect("moss: usr-merge: the top folders move into /usr; it is safe to switch off at any moment")
 	m.login()
 	m.linked()
+	m.reported("merged")
 	m.sound()
 	m.is("the unit", "systemctl is-active moss-usr-merge.service", "active")
 	m.is("early boot had no part in it", "ls /run/moss/boot.json 2>/dev/null", "")
