@@ -181,11 +181,11 @@ func (r *replay) run() {
 	}
 }
 
-// most is how many moments of a log are looked at.
-const most = 16
+// between is how many moments are looked at besides the flushes.
+const between = 3
 
-// moments are the flushes and what was written past the cache, and if these are few,
-// moments between them: a disk may have written that much by itself.
+// moments are all flushes and what was written past the cache, and some moments
+// between them: a disk may have written that much by itself.
 func (r *replay) moments() []int {
 	var flushes, all []int
 	for i := r.begin; i <= r.end; i++ {
@@ -194,8 +194,7 @@ func (r *replay) moments() []int {
 		}
 		all = append(all, i)
 	}
-	chosen := spread(flushes, most*2/3)
-	chosen = append(chosen, spread(all, most-len(chosen))...)
+	chosen := append(flushes, spread(all, between)...)
 	slices.Sort(chosen)
 	chosen = slices.Compact(chosen)
 	r.t.Logf("figure: %s: %d entries, %d flushes, %d moments looked at", r.kind, len(all), len(flushes), len(chosen))
