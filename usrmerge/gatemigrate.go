@@ -110,8 +110,10 @@ func (out *Outcome) mark(root string, o Options) error {
 	err := promise(out.Decision.config.Options(root, o))
 	if err != nil {
 		out.Report.failed(err)
+		return err
 	}
-	return err
+	out.Report.say(OutcomeAlready, "already merged, and checked now", "")
+	return nil
 }
 
 // Options are those of o for a root of this configuration.
