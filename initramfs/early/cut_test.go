@@ -30,7 +30,8 @@ func TestKilledBoot(t *testing.T) {
 func (b *Boot) die(t *testing.T, point, line string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestKilledBoot$", "-test.v")
-	cmd.Env = append(os.Environ(), killedBoot+"="+b.Top+"\n"+b.Sysroot+"\n"+line, "MOSS_FAULT="+point+":kill")
+	cmd.Env = append(os.Environ(), killedBoot+"="+b.Top+"\n"+b.Sysroot+"\n"+line, "MOSS_FAULT="+point+":kill",
+		"TMPDIR="+t.TempDir()) // the dead remove nothing
 	out, err := cmd.CombinedOutput()
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
