@@ -53,7 +53,7 @@ unit:
 	$(IN_MEMORY) $(GO) test -timeout 30m $(UNIT)
 
 short:
-	$(GO) test -short $(UNIT)
+	$(IN_MEMORY) $(GO) test -short $(UNIT)
 
 # Of internal/system those that stop at points, found by their build tag, and the
 # model, which has crashes only here; the others have run in unit.
