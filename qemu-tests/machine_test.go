@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type stage struct {
 	base    *disk.Disk
 	accel   string
 	turns   turns
+
+	mounting sync.Mutex // held while a test mounts disks on this machine
 }
 
 type image string

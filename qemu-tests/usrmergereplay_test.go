@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -268,13 +267,10 @@ func (r *replay) look(image, when string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(r.t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-ec", goOn, "sh", r.kind, image, w.Program("moss"), u.Tool("flakey"))
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
-	parts := strings.Split(string(out), "=\n")
+	out, err := mounted(r.t, goOn, r.kind, image, w.Program("moss"), u.Tool("flakey"))
+	parts := strings.Split(out, "=\n")
 	if err != nil || len(parts) != 4 {
-		r.t.Fatalf("%s: %v: %s\n%s", when, err, &said, out)
+		r.t.Fatalf("%s: %v\n%s", when, err, out)
 	}
 	for i, part := range map[string]string{"before the next run": parts[0], "after it": parts[2]} {
 		if wrong, _ := unexpected(part, oddDifferences()); len(wrong) > 0 {
