@@ -35,10 +35,8 @@ func copyPoints() []string {
 // shortOnlyInjected leaves a test to the long run where no fault point acts.
 func shortOnlyInjected(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		if !injected {
-			t.Skip("nothing stops at a point in this build")
-		}
+	if testing.Short() && !injected {
+		t.Skip("nothing stops at a point in this build")
 	}
 }
 

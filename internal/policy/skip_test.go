@@ -72,7 +72,7 @@ func skips(t *testing.T, path string) (reasons []string) {
 		t.Fatal(err)
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
-		if branch, ok := n.(*ast.IfStmt); ok && calls(branch.Cond, "testing", "Short") {
+		if branch, ok := n.(*ast.IfStmt); ok && onlyShort(branch.Cond) {
 			return false
 		}
 		call, ok := n.(*ast.CallExpr)
@@ -103,6 +103,12 @@ func said(args []ast.Expr) string {
 		return first.Name
 	}
 	return ""
+}
+
+// onlyShort tells whether a condition needs -short.
+func onlyShort(cond ast.Expr) bool {
+	both, ok := cond.(*ast.BinaryExpr)
+	return calls(cond, "testing", "Short") || ok && both.Op == token.LAND && (onlyShort(both.X) || onlyShort(both.Y))
 }
 
 func calls(n ast.Expr, from, name string) bool {

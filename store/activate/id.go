@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"moss/internal/heapsort"
 )
 
 // ID is the number of a state, at least 1.
@@ -39,14 +41,9 @@ func ParseID(text string) (ID, error) {
 // String is the decimal number.
 func (id ID) String() string { return strconv.FormatUint(uint64(id), 10) }
 
-// NewestFirst sorts by number, the highest first. There are a few states, as a rule
-// in order already; an instance of slices.SortFunc would add 7 kB to PID 1.
+// NewestFirst sorts by number, the highest first.
 func NewestFirst(ids []ID) {
-	for i := range ids {
-		for j := i; j > 0 && ids[j] > ids[j-1]; j-- {
-			ids[j], ids[j-1] = ids[j-1], ids[j]
-		}
-	}
+	heapsort.Sort(len(ids), func(i, j int) bool { return ids[i] > ids[j] }, func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 }
 
 // LiveID reads which state the tree usr says it is. The error is ErrUnsealed
