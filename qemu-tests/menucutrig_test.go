@@ -78,7 +78,7 @@ func makeTools(t *testing.T, dir string) {
 	files := map[string][]byte{"probemenu": readFile(t, program)}
 	noise := rand.NewChaCha8([32]byte{1})
 	for kind := range 4 {
-		image, rest := make([]byte, 1<<20), make([]byte, 300<<10)
+		image, rest := make([]byte, 256<<10), make([]byte, 100<<10)
 		_, _ = noise.Read(image)
 		_, _ = noise.Read(rest)
 		files[fmt.Sprintf("noise/linux%d", kind)] = probe.Image(image)

@@ -22,8 +22,8 @@ import (
 
 // How many sets of each kind are asked.
 const (
-	looseSets = 80
-	menuSets  = 45
+	looseSets = 130
+	menuSets  = 70
 )
 
 // probeLimit is for one run of the machine, far above the half minute that it takes

@@ -5,8 +5,8 @@
 //	probemenu DIR KERNELS NUMBER WORDS
 //
 // It says "menu: plan of N steps" right before the first write, which it makes when a
-// line is typed, and "menu: done" after the last, then a hash of all that the menu's
-// owner has on the partition.
+// line is typed, and "menu: done" after the last, then its warnings and a hash of all
+// that the menu's owner has on the partition.
 package main
 
 import (
