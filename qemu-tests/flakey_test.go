@@ -127,7 +127,7 @@ func (r *failing) fail(m moment) {
 		r.t.Errorf("%s: the disk was never bad: %s", what, out)
 	}
 	r.spoke(what, said, status, m.after == "")
-	r.must("flakey unmount /mnt && flakey set bad /dev/vdb good && echo 3 > /proc/sys/vm/drop_caches && flakey mount " + r.kind + " " + r.node + " /mnt")
+	r.must("flakey unmount /mnt && flakey set bad /dev/vdb good && flakey mount " + r.kind + " " + r.node + " /mnt")
 	r.decide(what, m, status)
 	if r.t.Failed() {
 		r.t.Fatalf("%s: said:\n%s", what, said)

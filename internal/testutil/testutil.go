@@ -3,6 +3,7 @@
 package testutil
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -107,9 +109,18 @@ func describe(path string, d fs.DirEntry) (string, error) {
 		return "-> " + text, err
 	case info.Mode().IsRegular():
 		body, err := os.ReadFile(path)
-		return fmt.Sprintf("%v %q", info.Mode(), body), err
+		return info.Mode().String() + " " + quote(body), err
 	}
 	return info.Mode().String(), nil
+}
+
+// quote shows a content. A long one is its hash: to quote hundreds of kilobytes took
+// half of the time of some tests.
+func quote(body []byte) string {
+	if len(body) > 4096 {
+		return fmt.Sprintf("%d bytes, %x", len(body), sha256.Sum256(body))
+	}
+	return strconv.Quote(string(body))
 }
 
 // Repo is the top folder of this repository.
