@@ -3,13 +3,13 @@ package qemutests
 import (
 	"encoding/binary"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"moss/internal/testutil"
 	"moss/qemu-tests/disk"
 )
 
@@ -21,6 +21,7 @@ const loaderEntries = "/loader/entries/"
 func (r *menuRig) shared(number int) menuCut {
 	r.t.Helper()
 	c := r.stopped(number, func(m *machine) { m.expect("menu: done") })
+	c.shared = true
 	files := disk.FAT(c.image)
 	names, err := files.List(r.t.Context(), loaderEntries)
 	if err != nil {
@@ -36,24 +37,15 @@ func (r *menuRig) shared(number int) menuCut {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	r.tool("mcopy", "-i", c.image, file, "::"+loaderEntries+temp)
+	testutil.Run(r.t, "mcopy", "-i", c.image, file, "::"+loaderEntries+temp)
 	r.lead(c.image, r.first(c.image, temp), r.first(c.image, name))
 	return c
-}
-
-func (r *menuRig) tool(name string, args ...string) string {
-	r.t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("%s %s: %v: %s", name, args, err, out)
-	}
-	return string(out)
 }
 
 // first is the first cluster of a file of the loader's folder.
 func (r *menuRig) first(image, name string) uint32 {
 	r.t.Helper()
-	out := r.tool("mshowfat", "-i", image, "::"+loaderEntries+name)
+	out := testutil.Run(r.t, "mshowfat", "-i", image, "::"+loaderEntries+name)
 	found := regexp.MustCompile(`<(\d+)`).FindStringSubmatch(out)
 	if found == nil {
 		r.t.Fatalf("mshowfat says %q", out)

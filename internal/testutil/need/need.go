@@ -28,6 +28,7 @@ func Packages() map[string]string {
 		"glib-compile-schemas": "libglib2.0-bin",
 		"groff":                "groff-base",
 		"losetup":              "mount", "mount": "mount", "umount": "mount",
+		"mcopy": "mtools", "mshowfat": "mtools",
 		"minisign":   "minisign",
 		"btrfs":      "btrfs-progs",
 		"mkfs.btrfs": "btrfs-progs",
