@@ -61,7 +61,7 @@ STOPPING = $(shell grep -l '^//go:build faultinject' internal/system/*_test.go |
 
 faults: ## the tests that stop at every named fault point (what takes no part in that is left to unit)
 	$(IN_MEMORY) $(GO) test -short -tags faultinject -timeout 30m -run '^($(STOPPING)|TestModel)$$' ./internal/system
-	$(IN_MEMORY) $(GO) test -short -tags faultinject -timeout 30m ./store ./store/activate ./store/asset ./store/blit ./bootloader ./bootloader/extlinux ./bootloader/sdboot ./bootloader/sign ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./store/verify ./store/trigger ./usrmerge
+	$(IN_MEMORY) $(GO) test -short -tags faultinject -timeout 30m ./store ./store/activate ./bootloader ./bootloader/extlinux ./bootloader/sign ./initramfs/early ./store/fetch ./store/repo ./store/adopt ./usrmerge
 
 race: ## unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(UNIT)
